@@ -1,0 +1,68 @@
+# Optabs. `make help` lists the targets; a fresh machine needs Python 3.11+ and make, nothing else.
+
+# The first interpreter that really runs and is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+SPHINXOPTS ?=
+PYTEST_OPTIONS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+OPTABS := $(RUN) -m optabs
+SPHINX := $(RUN) -m sphinx -d _build/doctrees $(SPHINXOPTS)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := html
+.PHONY: help html check verify envs test test-fast lint bench clean distclean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+html: $(VENV)/installed ## build the site in _build/html, running whatever has not been run yet
+	@$(OPTABS) envs
+	@$(SPHINX) -b html . _build/html
+	@echo "next: open _build/html/index.html"
+
+check: $(VENV)/installed ## check the catalogue without running anything
+	@$(OPTABS) check
+
+verify: $(VENV)/installed ## run the examples without building the site
+	@$(OPTABS) envs
+	@$(OPTABS) verify
+
+envs: $(VENV)/installed ## make or update the frameworks' environments
+	@$(OPTABS) envs
+
+test: $(VENV)/installed-tests ## run all tests, those with the real frameworks included
+	@$(OPTABS) envs
+	@$(RUN) -m pytest $(PYTEST_OPTIONS)
+
+test-fast: $(VENV)/installed-tests ## run the tests that need no framework and no browser
+	@$(RUN) -m pytest -m "not frameworks and not browser" $(PYTEST_OPTIONS)
+
+lint: $(VENV)/installed-tests ## style and types
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+
+bench: $(VENV)/installed ## measure what Optabs costs, as ratios
+	@$(OPTABS) envs --framework torch
+	@$(RUN) bench/execute.py
+
+clean: ## remove what was built, the ledger included
+	rm -rf _build
+
+distclean: clean ## remove the environments, too
+	rm -rf $(VENV) .environments
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "optabs: Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(RUN) && $(RUN) -c '' 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); } || \
+		{ echo "optabs: $(PYTHON) cannot make virtual environments (on Debian: apt install python3-venv)"; rm -rf $(VENV); exit 1; }
+	@echo "optabs: installing into $(VENV)"
+	@$(RUN) -m pip install --quiet -r requirements.txt
+	@$(RUN) -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/installed-tests: $(VENV)/installed requirements-test.txt
+	@$(RUN) -m pip install --quiet -r requirements-test.txt
+	@touch $@
