@@ -1,0 +1,298 @@
+"""The catalogue as data: ops, their cases and their variants. Claims only, no evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from optabs.catalog.source import KeyPath
+from optabs.errors import Fault, Place
+
+LONE_RESULT = "result"
+"""The name of the result where `expect` names none."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text from an entry with its place; `line` is the line of its first character."""
+
+    text: str
+    place: Place
+    line: int
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A standard argument. `default` is Python source, or None where there is no default."""
+
+    name: str
+    type: str = ""
+    default: str | None = None
+    kind: str = "positional_or_keyword"
+    is_variadic: bool = False
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class ArrayInput:
+    """An array given by its values (nested lists, or one number for a 0-d array)."""
+
+    values: Any
+    dtype: str
+
+
+@dataclass(frozen=True)
+class RandomInput:
+    """An array drawn by NumPy's `default_rng(seed)` and rounded to `dtype`."""
+
+    distribution: str
+    shape: tuple[int, ...]
+    dtype: str
+    seed: int
+    parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PythonInput:
+    """A Python value, as source text."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class CodeInput:
+    """Code that defines the input; `xp` stands for the framework's array namespace."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class SequenceInput:
+    """A Python tuple or list of inputs."""
+
+    kind: str
+    items: tuple[InputSpec, ...]
+
+
+InputSpec = ArrayInput | RandomInput | PythonInput | CodeInput | SequenceInput
+
+
+@dataclass(frozen=True)
+class Input:
+    """A named input of a case."""
+
+    name: str
+    spec: InputSpec
+    place: Place
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a result must be: literal `values`, or the NumPy expression `expr`."""
+
+    name: str
+    place: Place
+    values: Any = None
+    expr: str | None = None
+    dtype: str | None = None
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A tolerance that an entry asks for, with the reason that readers see."""
+
+    rtol: float
+    atol: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How some frameworks legitimately differ in a case."""
+
+    frameworks: tuple[str, ...]
+    reason: str
+    dtype: Mapping[str, str] = field(default_factory=dict)
+    expect: tuple[Expected, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """Inputs and oracle, with a stable id."""
+
+    id: str
+    place: Place
+    title: str = ""
+    inputs: tuple[Input, ...] = ()
+    expect: tuple[Expected, ...] = ()
+    tolerance: Tolerance | None = None
+    equal_nan: bool = False
+    grad: bool = False
+    differences: tuple[Difference, ...] = ()
+    time_limit: float | None = None
+    source: str = ""
+
+    @property
+    def result_names(self) -> tuple[str, ...]:
+        """The names that an example must leave defined."""
+        return tuple(expected.name for expected in self.expect)
+
+    def find_differences(self, framework: str) -> tuple[Difference, ...]:
+        """Return the declared differences of one framework."""
+        return tuple(item for item in self.differences if framework in item.frameworks)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One framework's entry in an op."""
+
+    framework: str
+    place: Place
+    api: str | None = None
+    api_place: Place | None = None
+    args: Mapping[str, str | None] = field(default_factory=dict)
+    inject_args: Mapping[str, Any] = field(default_factory=dict)
+    pack_to_tuple: str | None = None
+    pack_as: str = "Tuple"
+    output_select_index: int | None = None
+    macro_template: str | None = None
+    transformation_type: str | None = None
+    operator: str | None = None
+    requires_plugin: str | None = None
+    required_imports: tuple[str, ...] = ()
+    op_type: str | None = None
+    not_synthesised: tuple[str, ...] = ()
+    """ODL keys that a synthesised call would ignore; such a variant needs an example."""
+    examples: Mapping[str | None, Text] = field(default_factory=dict)
+    """Code by case id; the key None holds the code for all cases."""
+    unsupported: str | None = None
+    untestable: str | None = None
+    notes: Text | None = None
+    faults: tuple[Fault, ...] = ()
+    """What is wrong in this variant; it costs this tab alone."""
+
+    def find_example(self, case_id: str) -> Text | None:
+        """Return the hand-written code for a case, if there is any."""
+        return self.examples.get(case_id) or self.examples.get(None)
+
+    @property
+    def strategy(self) -> str:
+        """How the framework's way differs from a plain call, for the reader."""
+        if self.unsupported is not None:
+            return "Not supported"
+        if self.requires_plugin:
+            return f"Plugin ({self.requires_plugin})"
+        if self.transformation_type == "infix":
+            return f"Infix ({self.operator or '?'})"
+        if self.transformation_type == "inline_lambda":
+            return "Inline lambda"
+        if self.macro_template:
+            return f"Macro {self.macro_template!r}"
+        if self.api:
+            return "Direct mapping"
+        return "Custom / partial"
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation: what it is, how it is checked, and how each framework has it."""
+
+    operation: str
+    place: Place
+    path: Path
+    description: Text | None = None
+    op_type: str = "function"
+    parameters: tuple[Parameter, ...] = ()
+    return_type: str | None = None
+    category: str = ""
+    aliases: tuple[str, ...] = ()
+    reference: Text | None = None
+    cases: tuple[Case, ...] = ()
+    tolerance: Tolerance | None = None
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    see_also: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> str:
+        """The page's name: that of its file."""
+        return self.path.stem
+
+    @cached_property
+    def signature(self) -> str:
+        """The abstract signature, e.g. ``Softmax(x: Tensor, axis: int = -1) -> Tensor``."""
+        parts = []
+        keyword_only = False
+        for parameter in self.parameters:
+            if parameter.kind == "keyword_only" and not keyword_only:
+                parts.append("*")
+                keyword_only = True
+            star = "*" if parameter.is_variadic else ""
+            annotation = f": {parameter.type}" if parameter.type else ""
+            default = ""
+            if parameter.default is not None:
+                default = f" = {parameter.default}" if annotation else f"={parameter.default}"
+            parts.append(f"{star}{parameter.name}{annotation}{default}")
+        returns = f" -> {self.return_type}" if self.return_type else ""
+        return f"{self.operation}({', '.join(parts)}){returns}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one file (or one item of a list file) gave: an op, or only faults."""
+
+    path: Path
+    file: str
+    op: Op | None
+    faults: tuple[Fault, ...] = ()
+    data: Any = None
+    """The entry as plain data, with nothing left out."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All entries that were read, in the order of their paths."""
+
+    entries: tuple[Entry, ...]
+    faults: tuple[Fault, ...] = ()
+
+    @cached_property
+    def ops(self) -> tuple[Op, ...]:
+        """The ops that could be read."""
+        return tuple(entry.op for entry in self.entries if entry.op is not None)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Op]:
+        """Ops by name; aliases too, where no op has that name."""
+        names = {alias: op for op in self.ops for alias in op.aliases}
+        return {**names, **{op.operation: op for op in self.ops}}
+
+    @cached_property
+    def by_path(self) -> Mapping[Path, Entry]:
+        """Entries by file (the first one of a list file)."""
+        return {entry.path: entry for entry in reversed(self.entries)}
+
+
+__all__ = [
+    "LONE_RESULT",
+    "ArrayInput",
+    "Case",
+    "Catalog",
+    "CodeInput",
+    "Difference",
+    "Entry",
+    "Expected",
+    "Input",
+    "InputSpec",
+    "KeyPath",
+    "Op",
+    "Parameter",
+    "PythonInput",
+    "RandomInput",
+    "SequenceInput",
+    "Text",
+    "Tolerance",
+    "Variant",
+]

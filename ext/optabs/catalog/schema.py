@@ -1,0 +1,517 @@
+"""The catalogue format: which keys an entry may have, what they hold, and what they mean.
+
+One description serves the checks here, the guide and the editors' JSON Schema. A kind's `check`
+returns the value without its faulty parts, so that one bad key costs no more than that key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from optabs.catalog.source import KeyPath, YamlDocument
+from optabs.errors import Fault, suggest_name
+
+# Returned by `check` for a value of which nothing can be used.
+DROPPED: Any = object()
+
+_NAMES: dict[type, str] = {
+    dict: "a mapping",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    type(None): "nothing",
+}
+
+
+def describe_type(value: object) -> str:
+    """Return what a contributor calls a value of this type."""
+    return _NAMES[type(value)]
+
+
+class Reporter:
+    """Collects the faults of one document."""
+
+    def __init__(self, document: YamlDocument) -> None:
+        self.document = document
+
+    def note_fault(self, path: KeyPath, code: str, message: str, hint: str = "") -> None:
+        """Record a fault at the value that stands at `path`."""
+        self.document.faults.append(Fault(self.document.find_place(path), code, message, hint))
+
+    def note_key_fault(self, path: KeyPath, code: str, message: str, hint: str = "") -> None:
+        """Record a fault at the key that `path` ends in."""
+        place = self.document.key_places.get(path) or self.document.find_place(path)
+        self.document.faults.append(Fault(place, code, message, hint))
+
+    def note_wrong_type(self, path: KeyPath, value: object, wanted: str, hint: str = "") -> Any:
+        """Record that `value` is not what was wanted; returns DROPPED."""
+        name = next((f"`{part}` " for part in reversed(path) if isinstance(part, str)), "")
+        shown = f" {value!r}" if isinstance(value, str | int | float) and value != "" else ""
+        self.note_fault(
+            path, "wrong-type", f"{name}wants {wanted}, found {describe_type(value)}{shown}", hint
+        )
+        return DROPPED
+
+
+class Kind(Protocol):
+    """What a value may be."""
+
+    @property
+    def wanted(self) -> str:
+        """What a contributor should write, e.g. ``a list``."""
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """Return the usable part of `value` (or DROPPED) and report the rest."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A single value of one of some types."""
+
+    types: tuple[type, ...]
+    wanted: str
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind. `true` is no number."""
+        if type(value) in self.types:
+            return value
+        hint = ""
+        if str in self.types and isinstance(value, bool | int | float):
+            hint = "put quotes around it"
+        return report.note_wrong_type(path, value, self.wanted, hint)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some fixed words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def wanted(self) -> str:
+        """See Kind."""
+        return "one of " + ", ".join(self.words)
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind."""
+        if value in self.words:
+            return value
+        report.note_fault(
+            path,
+            "unknown-word",
+            f"`{path[-1]}` does not know {value!r}",
+            suggest_name(value, self.words) or f"write {self.wanted}",
+        )
+        return DROPPED
+
+
+@dataclass(frozen=True)
+class Anything:
+    """Any YAML value."""
+
+    wanted: str = "any value"
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind."""
+        return value
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list of one kind."""
+
+    item: Kind
+    wanted: str = "a list"
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind."""
+        if not isinstance(value, list):
+            return report.note_wrong_type(path, value, self.wanted)
+        checked = [
+            self.item.check(item, (*path, index), report) for index, item in enumerate(value)
+        ]
+        return [item for item in checked if item is not DROPPED]
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A mapping whose keys the contributor chooses."""
+
+    value: Kind
+    wanted: str = "a mapping"
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind."""
+        if not isinstance(value, dict):
+            return report.note_wrong_type(path, value, self.wanted)
+        checked = {key: self.value.check(item, (*path, key), report) for key, item in value.items()}
+        return {key: item for key, item in checked.items() if item is not DROPPED}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a record."""
+
+    kind: Kind
+    description: str
+    example: Any
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """A mapping with a fixed set of keys."""
+
+    name: str
+    keys: Mapping[str, Key]
+    rule: Callable[[dict[str, Any], KeyPath, Reporter], None] | None = field(default=None)
+
+    @property
+    def wanted(self) -> str:
+        """See Kind."""
+        return f"a mapping with the keys of {self.name}"
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind. A record that lacks a required key is dropped."""
+        if not isinstance(value, dict):
+            return report.note_wrong_type(path, value, self.wanted)
+        checked = {}
+        for key, item in value.items():
+            if key not in self.keys:
+                report.note_key_fault(
+                    (*path, key),
+                    "unknown-key",
+                    f"{self.name} has no key {key!r}",
+                    suggest_name(key, self.keys) or "it may have " + ", ".join(self.keys),
+                )
+                continue
+            kept = self.keys[key].kind.check(item, (*path, key), report)
+            if kept is not DROPPED:
+                checked[key] = kept
+        missing = [key for key, spec in self.keys.items() if spec.required and key not in value]
+        for key in missing:
+            report.note_fault(
+                path,
+                "missing-key",
+                f"{self.name} has no `{key}`",
+                f"add it, e.g. `{key}: {self.keys[key].example}`",
+            )
+        if any(spec.required and key not in checked for key, spec in self.keys.items()):
+            return DROPPED
+        if self.rule:
+            self.rule(checked, path, report)
+        return checked
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A value of one of several kinds, chosen by its YAML type."""
+
+    kinds: Mapping[type, Kind]
+    wanted: str
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind."""
+        kind = self.kinds.get(type(value))
+        if kind is None:
+            return report.note_wrong_type(path, value, self.wanted)
+        return kind.check(value, path, report)
+
+
+TEXT = Scalar((str,), "text")
+BOOL = Scalar((bool,), "true or false")
+NUMBER = Scalar((int, float), "a number")
+WHOLE = Scalar((int,), "a whole number")
+NULL = Scalar((type(None),), "null")
+TEXT_OR_NULL = Scalar((str, type(None)), "text or null")
+ANY = Anything()
+TEXTS = ListOf(TEXT, "a list of texts")
+
+DTYPES = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+)
+DTYPE = Choice(DTYPES)
+
+PARAMETER = Record(
+    "a standard argument",
+    {
+        "name": Key(TEXT, "The standard name of the argument.", "x", required=True),
+        "type": Key(TEXT, "Its type, as readers should see it.", "Tensor"),
+        "default": Key(ANY, "Its default value.", -1),
+        "kind": Key(
+            Choice(
+                (
+                    "positional_only",
+                    "positional_or_keyword",
+                    "keyword_only",
+                    "var_positional",
+                    "var_keyword",
+                )
+            ),
+            "How it may be passed.",
+            "positional_or_keyword",
+        ),
+        "is_variadic": Key(BOOL, "Whether it stands for any number of arguments.", False),
+        "doc": Key(TEXT, "What it means, with its shape.", "logits, any shape"),
+        "rank": Key(ANY, "Its number of axes (ODL).", 2),
+        "options": Key(ANY, "The values it may take (ODL).", ["mean", "sum"]),
+        "min": Key(ANY, "Its smallest value (ODL).", 0),
+        "max": Key(ANY, "Its largest value (ODL).", 1),
+        "shape_spec": Key(ANY, "Its shape, as text (ODL).", "(B, C)"),
+        "dtype": Key(ANY, "Its dtype (ODL).", "float32"),
+    },
+)
+
+TOLERANCE = Record(
+    "a tolerance",
+    {
+        "rtol": Key(NUMBER, "The relative part.", 1e-5, required=True),
+        "atol": Key(NUMBER, "The absolute part.", 1e-6, required=True),
+        "reason": Key(
+            TEXT,
+            "Why this case needs it; readers see it.",
+            "the sum runs over 10,000 terms",
+            required=True,
+        ),
+    },
+)
+
+EXPECTED = Record(
+    "an expected result",
+    {
+        "values": Key(ANY, "The result as literal values.", [1.0, 2.0]),
+        "expr": Key(TEXT, "A NumPy expression over the inputs, in float64.", "np.exp(x)"),
+        "dtype": Key(DTYPE, "The dtype that the result must have.", "int64"),
+    },
+    rule=lambda found, path, report: (
+        None
+        if ("values" in found) != ("expr" in found)
+        else report.note_fault(
+            path,
+            "no-oracle",
+            "an expected result needs exactly one of `values` and `expr`",
+            "e.g. {expr: np.exp(x), dtype: float32}",
+        )
+    ),
+)
+
+EXPECTED_RESULT = OneOf(
+    {
+        dict: EXPECTED,
+        str: TEXT,
+        list: ANY,
+        int: ANY,
+        float: ANY,
+        bool: ANY,
+    },
+    "a value, a NumPy expression, or {values|expr, dtype}",
+)
+
+EXPECT = OneOf(
+    {
+        dict: MapOf(EXPECTED_RESULT),
+        str: TEXT,
+        list: ANY,
+        int: ANY,
+        float: ANY,
+        bool: ANY,
+    },
+    "a value, a NumPy expression, or a mapping from names to them",
+)
+
+DIFFERENCE = Record(
+    "a difference",
+    {
+        "frameworks": Key(TEXTS, "The frameworks that differ.", ["jax", "flax_nnx"], required=True),
+        "dtype": Key(MapOf(DTYPE), "Their dtype, by name of the result.", {"result": "int32"}),
+        "expect": Key(EXPECT, "Their own result.", {"result": [0, 1]}),
+        "reason": Key(
+            TEXT,
+            "Why they differ; readers see it.",
+            "integers are 32-bit by default",
+            required=True,
+        ),
+    },
+)
+
+CASE = Record(
+    "a case",
+    {
+        "id": Key(
+            TEXT,
+            "A stable name, unique in the entry: a-z, 0-9 and hyphens.",
+            "negative-axis",
+            required=True,
+        ),
+        "title": Key(TEXT, "What the case shows.", "Along a negative axis"),
+        "inputs": Key(MapOf(ANY), "The inputs, by standard argument name.", {"x": [1.0, 2.0]}),
+        "expect": Key(EXPECT, "The oracle: what the result must be.", "np.exp(x)"),
+        "tolerance": Key(
+            TOLERANCE,
+            "A tolerance for this case alone.",
+            {"rtol": 1e-5, "atol": 1e-6, "reason": "..."},
+        ),
+        "equal_nan": Key(BOOL, "Whether NaN is expected where the oracle has NaN.", True),
+        "grad": Key(BOOL, "Whether the gradient is verified too.", True),
+        "differences": Key(
+            ListOf(DIFFERENCE),
+            "How frameworks legitimately differ here.",
+            [{"frameworks": ["jax"], "dtype": {"result": "int32"}, "reason": "..."}],
+        ),
+        "time_limit": Key(NUMBER, "Seconds that an example may run.", 60),
+        "source": Key(TEXT, "Where the figures come from.", "DLMF 4.2"),
+    },
+)
+
+NOT_SYNTHESISED: tuple[tuple[str, str, Any], ...] = (
+    ("arg_values", "translation of argument values", {"reduction": {"mean": "'avg'"}}),
+    ("kwargs_map", "translation of keyword arguments", {"dim": "axis"}),
+    ("casts", "casts of arguments", {"x": "int32"}),
+    ("dispatch_rules", "choice of an API by argument", []),
+    ("layout_map", "change of array layouts", {"x": "NCHW->NHWC"}),
+    ("output_adapter", "change of the output by a function", "lambda x: x[0]"),
+    ("output_cast", "cast of the output", "jnp.int64"),
+)
+"""ODL keys of a variant that change its code in ways that a synthesised call does not follow."""
+
+VARIANT = Record(
+    "a variant",
+    {
+        "api": Key(TEXT_OR_NULL, "The framework's name for the op.", "torch.softmax"),
+        "args": Key(
+            MapOf(TEXT_OR_NULL),
+            "Standard name to framework's name; null drops it.",
+            {"axis": "dim"},
+        ),
+        "inject_args": Key(
+            MapOf(ANY), "Arguments that the framework needs in addition.", {"axis": 2}
+        ),
+        "pack_to_tuple": Key(
+            TEXT, "The keyword that takes all further arguments as one tuple.", "perm"
+        ),
+        "macro_template": Key(
+            TEXT,
+            "Code in place of a call: a lambda over the standard arguments, "
+            "or a template with {argument} placeholders.",
+            "{x} * {scalar}",
+        ),
+        "transformation_type": Key(
+            TEXT,
+            "A special way to write the op: infix, macro, inline_lambda, strip_context.",
+            "infix",
+        ),
+        "operator": Key(TEXT, "The operator of an infix op.", "<<"),
+        "requires_plugin": Key(
+            TEXT, "The ODL plugin that rewrites this op; cannot be run here.", "einsum_normalizer"
+        ),
+        "required_imports": Key(ListOf(ANY), "Imports that the code needs.", ["import jax"]),
+        "op_type": Key(
+            Choice(("function", "class", "decorator", "context")),
+            "What the API is in this framework, if not as in the op.",
+            "class",
+        ),
+        "example": Key(
+            OneOf({str: TEXT, dict: MapOf(TEXT)}, "code, or a mapping from case id to code"),
+            "Code for all cases, or code by case id; without it the call is synthesised.",
+            "result = torch.softmax(x, dim=axis)",
+        ),
+        "unsupported": Key(TEXT, "Why the framework has no such op.", "MLX has no complex sort."),
+        "untestable": Key(TEXT, "Why the example cannot be run.", "needs two hosts"),
+        "notes": Key(
+            TEXT, "How the framework differs, in MyST Markdown.", "The default axis is 0."
+        ),
+        "pack_as": Key(Choice(("Tuple", "List")), "What `pack_to_tuple` packs into.", "Tuple"),
+        "output_select_index": Key(WHOLE, "Which item of the returned tuple is the result.", 0),
+        "min_version": Key(TEXT, "The first version of the framework that this holds for.", "2.0"),
+        "max_version": Key(TEXT, "The last version of the framework that this holds for.", "2.9"),
+        "missing_message": Key(TEXT, "What ODL tools say where the mapping fails.", "no such op"),
+        **{
+            key: Key(
+                ANY,
+                f"ODL's {meaning}; not synthesised: such a variant needs an `example`.",
+                example,
+            )
+            for key, meaning, example in NOT_SYNTHESISED
+        },
+    },
+)
+
+OP = Record(
+    "an entry",
+    {
+        "operation": Key(TEXT, "The op's name.", "Softmax", required=True),
+        "description": Key(TEXT, "What is computed, in MyST Markdown.", "The softmax of `x`."),
+        "op_type": Key(
+            Choice(("function", "class", "decorator", "context")), "What the op is.", "function"
+        ),
+        "std_args": Key(
+            ListOf(
+                OneOf(
+                    {str: TEXT, dict: PARAMETER, list: TEXTS},
+                    "a name, a [name, type] pair or a mapping",
+                )
+            ),
+            "The standard arguments.",
+            [{"name": "x", "type": "Tensor"}],
+        ),
+        "return_type": Key(TEXT_OR_NULL, "What the op returns.", "Tensor"),
+        "category": Key(TEXT, "Where the op stands in the navigation.", "Activations"),
+        "aliases": Key(TEXTS, "Other names of the op.", ["softargmax"]),
+        "reference": Key(
+            TEXT, "NumPy code that the cases' expressions may use.", "def softmax(x): ..."
+        ),
+        "cases": Key(ListOf(CASE), "Inputs and oracles.", [{"id": "basic"}]),
+        "tolerance": Key(
+            TOLERANCE, "A tolerance for all cases.", {"rtol": 1e-5, "atol": 1e-6, "reason": "..."}
+        ),
+        "variants": Key(
+            MapOf(
+                OneOf(
+                    {dict: VARIANT, type(None): NULL},
+                    "a mapping, or null where the framework has no such op",
+                )
+            ),
+            "One variant per framework.",
+            {"torch": {"api": "torch.softmax"}},
+            required=True,
+        ),
+        "see_also": Key(TEXTS, "Related ops, by name.", ["LogSumExp"]),
+        **{
+            key: Key(ANY, f"{meaning} (ODL).", example)
+            for key, meaning, example in (
+                ("scaffold_plugins", "Plugins to generate", []),
+                ("is_inplace", "Whether the op changes its first argument", False),
+                ("test_rtol", "The ODL verifier's relative tolerance; not used here", 1e-3),
+                ("test_atol", "The ODL verifier's absolute tolerance; not used here", 1e-4),
+                ("verification_mode", "The ODL verifier's mode; not used here", "approx"),
+                ("skip_fuzzing", "Whether the ODL fuzzer skips the op", False),
+                ("nondeterministic", "Whether results vary between runs", False),
+                ("differentiable", "Whether the op has a derivative", True),
+                ("deprecated", "Whether the op is deprecated", False),
+                ("replaced_by", "The op that replaces a deprecated one", "Softmax"),
+                ("documentation_url", "Documentation of the abstract op", "https://data-apis.org"),
+                ("device_constraints", "Devices that ODL allows", ["cpu", "gpu"]),
+                ("output_shape_calc", "A lambda from input to output shape", "lambda x: x.shape"),
+                ("complexity", "Cost of the op", "O(N)"),
+            )
+        },
+    },
+)
