@@ -1,0 +1,277 @@
+"""The frameworks: one folder each, with `framework.yaml`, `requirements.txt` and `adapter.py`.
+
+Nothing here imports a framework. Adding one means adding a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from optabs.catalog.schema import (
+    DROPPED,
+    DTYPES,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    Choice,
+    Key,
+    MapOf,
+    Record,
+    Reporter,
+)
+from optabs.catalog.source import read_yaml
+from optabs.errors import CatalogError, OptabsError, suggest_name
+
+BUILT_IN = Path(__file__).parent
+
+_VALUES = Record(
+    "values",
+    {
+        "array": Key(
+            TEXT,
+            "How an array is written where the literal alone gives the dtype.",
+            "torch.tensor({value})",
+            required=True,
+        ),
+        "typed": Key(
+            TEXT,
+            "How an array of a given dtype is written.",
+            "torch.tensor({value}, dtype={dtype})",
+            required=True,
+        ),
+        "dtype": Key(TEXT, "How a dtype is written.", "torch.{dtype}", required=True),
+        "dtypes": Key(MapOf(TEXT), "Dtypes that are written otherwise.", {"bool": "jnp.bool_"}),
+        "implied": Key(
+            MapOf(Choice(DTYPES)), "The dtype of a literal, by kind.", {"float": "float32"}
+        ),
+    },
+)
+
+_DOCS = Record(
+    "docs",
+    {
+        "inventory": Key(TEXT, "The address of the framework's Sphinx inventory.", "…/objects.inv"),
+        "page": Key(TEXT, "A pattern for an API's page: {api}, {path}, {name}.", "…/{api}.html"),
+    },
+)
+
+_FRAMEWORK = Record(
+    "a framework",
+    {
+        "label": Key(TEXT, "The name that readers see.", "PyTorch", required=True),
+        "order": Key(WHOLE, "The order of the tabs.", 10, required=True),
+        "python": Key(TEXT, "The Python versions that it runs on.", ">=3.11,<3.15", required=True),
+        "environment": Key(TEXT, "The environment, if shared with another framework.", "jax"),
+        "distributions": Key(
+            TEXTS, "Its distributions; the first one's version is shown.", ["torch"], required=True
+        ),
+        "devices": Key(
+            TEXTS, "The devices that it can use anywhere.", ["cpu", "cuda"], required=True
+        ),
+        "precision": Key(TEXT, "The precision of matrix products that `reset` sets.", "highest"),
+        "imports": Key(
+            MapOf(TEXT),
+            "Names that examples may use without importing them.",
+            {"np": "numpy"},
+            required=True,
+        ),
+        "namespace": Key(TEXT, "What `xp` stands for in shared code.", "torch", required=True),
+        "variables": Key(MapOf(TEXT), "Environment variables of the worker.", {"A": "1"}),
+        "values": Key(_VALUES, "How arrays are written.", {}, required=True),
+        "docs": Key(_DOCS, "Where the documentation of an API is.", {}),
+    },
+)
+
+_RUNTIMELESS = MapOf(
+    Record(
+        "a key without a runtime",
+        {
+            "label": Key(TEXT, "The name that readers see.", "StableHLO", required=True),
+            "order": Key(WHOLE, "The order of the tabs.", 200, required=True),
+        },
+    )
+)
+
+
+@dataclass(frozen=True)
+class ValueIdiom:
+    """How the framework's users write arrays and dtypes."""
+
+    array: str
+    typed: str
+    dtype: str
+    dtypes: Mapping[str, str]
+    implied: Mapping[str, str]
+
+    def write_dtype(self, dtype: str) -> str:
+        """Return the source text of a dtype."""
+        return self.dtypes.get(dtype) or self.dtype.format(dtype=dtype)
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What is known of a framework without running it."""
+
+    key: str
+    folder: Path
+    label: str
+    order: int
+    python: str
+    environment: str
+    distributions: tuple[str, ...]
+    devices: tuple[str, ...]
+    precision: str
+    imports: Mapping[str, str]
+    namespace: str
+    variables: Mapping[str, str]
+    values: ValueIdiom
+    inventory: str | None
+    page: str | None
+
+    @property
+    def requirements(self) -> Path:
+        """The pins of what has to be installed."""
+        return self.folder / "requirements.txt"
+
+    @property
+    def adapter(self) -> Path:
+        """The glue that the worker runs in the framework's environment."""
+        return self.folder / "adapter.py"
+
+    @cached_property
+    def prefixes(self) -> tuple[tuple[str, str], ...]:
+        """(module, alias) pairs, the longest module first."""
+        pairs = ((module, alias) for alias, module in self.imports.items())
+        return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
+
+    def expand_api(self, api: str) -> str:
+        """Return an API name with its alias written out: ``tf.abs`` -> ``tensorflow.abs``."""
+        root, dot, rest = api.partition(".")
+        return f"{self.imports[root]}{dot}{rest}" if root in self.imports else api
+
+    def shorten_api(self, api: str) -> str:
+        """Return an API name as examples write it: ``jax.numpy.abs`` -> ``jnp.abs``."""
+        full = self.expand_api(api)
+        for module, alias in self.prefixes:
+            if full.startswith(f"{module}."):
+                return f"{alias}{full[len(module) :]}"
+        return api
+
+    def write_link(self, api: str) -> str | None:
+        """Return the address of an API's documentation by the framework's pattern."""
+        if self.page is None:
+            return None
+        full = self.expand_api(api)
+        return self.page.format(
+            api=full, path=full.replace(".", "/"), short=api, name=full.rpartition(".")[2]
+        )
+
+
+@dataclass(frozen=True)
+class Runtimeless:
+    """A key of the catalogue that has no Python runtime."""
+
+    key: str
+    label: str
+    order: int
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All frameworks and keys without a runtime, in tab order."""
+
+    frameworks: Mapping[str, Framework]
+    runtimeless: Mapping[str, Runtimeless]
+
+    def find_label(self, key: str) -> str:
+        """Return the name that readers see; an unknown key stands for itself."""
+        found = self.frameworks.get(key) or self.runtimeless.get(key)
+        return found.label if found else key
+
+    def sort_keys(self, keys: Iterable[str]) -> list[str]:
+        """Return catalogue keys in tab order; unknown ones last."""
+        order = {
+            **{key: item.order for key, item in self.frameworks.items()},
+            **{key: item.order for key, item in self.runtimeless.items()},
+        }
+        return sorted(keys, key=lambda key: (order.get(key, 10_000), key))
+
+    def select(self, names: str | None) -> tuple[str, ...]:
+        """Return the framework keys that a text such as ``"numpy jax"`` or ``"none"`` names.
+
+        None and empty text mean all.
+
+        Raises:
+            OptabsError: a name is not known.
+        """
+        words = (names or "").replace(",", " ").split()
+        if not words:
+            return tuple(self.frameworks)
+        if words == ["none"]:
+            return ()
+        for word in words:
+            if word not in self.frameworks:
+                known = ", ".join(self.frameworks)
+                raise OptabsError(
+                    f"FRAMEWORKS names {word!r}, which is no framework",
+                    suggest_name(word, self.frameworks) or f"known are {known}",
+                )
+        return tuple(key for key in self.frameworks if key in words)
+
+
+def load_registry(extra: Iterable[Path] = ()) -> Registry:
+    """Load the built-in frameworks and those in `extra` folders (each a folder of frameworks).
+
+    Raises:
+        CatalogError: a `framework.yaml` has faults.
+    """
+    frameworks: dict[str, Framework] = {}
+    for root in (BUILT_IN, *extra):
+        for file in sorted(root.glob("*/framework.yaml")):
+            frameworks[file.parent.name] = _load_framework(file)
+    found = _read_record(BUILT_IN / "runtimeless.yaml", _RUNTIMELESS)
+    return Registry(
+        dict(sorted(frameworks.items(), key=lambda item: item[1].order)),
+        {key: Runtimeless(key, item["label"], item["order"]) for key, item in found.items()},
+    )
+
+
+def _read_record(file: Path, kind: Record | MapOf) -> dict[str, Any]:
+    document = read_yaml(file, str(file))
+    found = DROPPED if document.faults else kind.check(document.data, (), Reporter(document))
+    if document.faults or found is DROPPED:
+        raise CatalogError(document.faults)
+    checked: dict[str, Any] = found
+    return checked
+
+
+def _load_framework(file: Path) -> Framework:
+    found = _read_record(file, _FRAMEWORK)
+    values, docs = found["values"], found.get("docs", {})
+    return Framework(
+        key=file.parent.name,
+        folder=file.parent,
+        label=found["label"],
+        order=found["order"],
+        python=found["python"],
+        environment=found.get("environment", file.parent.name),
+        distributions=tuple(found["distributions"]),
+        devices=tuple(found["devices"]),
+        precision=found.get("precision", "default"),
+        imports=found["imports"],
+        namespace=found["namespace"],
+        variables=found.get("variables", {}),
+        values=ValueIdiom(
+            values["array"],
+            values["typed"],
+            values["dtype"],
+            values.get("dtypes", {}),
+            values.get("implied", {}),
+        ),
+        inventory=docs.get("inventory"),
+        page=docs.get("page"),
+    )

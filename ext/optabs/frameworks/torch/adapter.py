@@ -1,0 +1,154 @@
+"""PyTorch's glue for the worker: devices, defaults and values. Runs on Python 3.9 and newer."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+import torch
+from torch import backends
+from torch.nn.modules import module as _module
+
+# Dtypes that NumPy lacks, and the wider one that holds their values exactly.
+_WIDER = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
+for _name in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu"):
+    if hasattr(torch, f"float8_{_name}"):
+        _WIDER[getattr(torch, f"float8_{_name}")] = torch.float32
+
+# Global settings as (read, write).
+_SWITCHES: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.is_warn_always_enabled, torch.set_warn_always),
+    (torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled),
+    (backends.cuda.flash_sdp_enabled, backends.cuda.enable_flash_sdp),
+    (backends.cuda.mem_efficient_sdp_enabled, backends.cuda.enable_mem_efficient_sdp),
+    (backends.cuda.math_sdp_enabled, backends.cuda.enable_math_sdp),
+    (backends.cuda.cudnn_sdp_enabled, backends.cuda.enable_cudnn_sdp),
+    (backends.mha.get_fastpath_enabled, backends.mha.set_fastpath_enabled),
+    (
+        lambda: torch.distributions.Distribution._validate_args,
+        torch.distributions.Distribution.set_default_validate_args,
+    ),
+]
+for _kind in ("cpu", "cuda"):
+    _SWITCHES += [
+        (
+            lambda kind=_kind: torch.is_autocast_enabled(kind),
+            lambda value, kind=_kind: torch.set_autocast_enabled(kind, value),
+        ),
+        (
+            lambda kind=_kind: torch.get_autocast_dtype(kind),
+            lambda value, kind=_kind: torch.set_autocast_dtype(kind, value),
+        ),
+    ]
+for _owner, _name in (
+    (backends.cudnn, "enabled"),
+    (backends.cudnn, "benchmark"),
+    (backends.cudnn, "deterministic"),
+    (backends.mkldnn, "enabled"),
+    (backends.mkldnn, "deterministic"),
+    (backends.cuda.matmul, "allow_fp16_reduced_precision_reduction"),
+    (backends.cuda.matmul, "allow_bf16_reduced_precision_reduction"),
+    (backends.cuda.matmul, "allow_fp16_accumulation"),
+    (backends.opt_einsum, "enabled"),
+    (backends.opt_einsum, "strategy"),
+    (backends.quantized, "engine"),
+    (torch.utils.deterministic, "fill_uninitialized_memory"),
+):
+    _SWITCHES.append(
+        (
+            lambda owner=_owner, name=_name: getattr(owner, name),
+            lambda value, owner=_owner, name=_name: setattr(owner, name, value),
+        )
+    )
+_DEFAULTS = [(read, write, read()) for read, write in _SWITCHES]
+
+# Hooks on all modules, as register_module_forward_hook and its like leave them.
+_HOOKS = [
+    hooks
+    for name, hooks in vars(_module).items()
+    if name.startswith("_global_") and isinstance(hooks, dict)
+]
+
+
+def devices() -> dict[str, str]:
+    """Return the usable devices and their names; an empty name means the processor's."""
+    found = {"cpu": ""}
+    if torch.cuda.is_available() and _can_compute("cuda"):
+        found["cuda"] = torch.cuda.get_device_name(0)
+    if backends.mps.is_available() and _can_compute("mps"):
+        found["metal"] = backends.mps.get_name()
+    return found
+
+
+def _can_compute(device: str) -> bool:
+    try:
+        return bool((torch.ones(2, device=device) * 2).cpu().sum() == 4)
+    except RuntimeError:
+        return False
+
+
+def reset(device: str, seed: int) -> None:
+    """Put every global setting back, choose the device, seed the generators, forbid TF32."""
+    for read, write, default in _DEFAULTS:
+        if read() != default:
+            write(default)
+    for hooks in _HOOKS:
+        hooks.clear()
+    torch.set_printoptions(profile="default")
+    torch.set_flush_denormal(False)
+    _set_precision()
+    # None, not "cpu": any other value puts a layer on every call.
+    torch.set_default_device({"cpu": None, "metal": "mps"}.get(device, device))
+    # torch.manual_seed would also queue a seed for each kind of device that is not there.
+    torch.default_generator.manual_seed(seed)
+    if device == "cuda":
+        torch.cuda.set_device(0)
+        torch.cuda.manual_seed_all(seed)
+    elif device == "metal":
+        torch.mps.manual_seed(seed)
+
+
+def _set_precision() -> None:
+    backends.fp32_precision = "ieee"
+    for part in (backends.cudnn, backends.cudnn.conv, backends.mkldnn.conv, backends.mkldnn.rnn):
+        part.fp32_precision = "ieee"
+    # The older switches last: they refuse to be read while they disagree with the newer ones.
+    torch.set_float32_matmul_precision("highest")
+    backends.cudnn.allow_tf32 = False
+
+
+def to_numpy(value: Any) -> tuple[str, Any] | None:
+    """Return (dtype name, array) of an array or scalar, or None for anything else.
+
+    Sparse, quantized, nested, masked and meta tensors are not dense values: None.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.dtype.name, value
+    if not isinstance(value, torch.Tensor) or not _is_dense(value):
+        return None
+    name = str(value.dtype).partition(".")[2]
+    dense = value.detach().to(_WIDER.get(value.dtype, value.dtype))
+    return name, dense.numpy(force=True)
+
+
+def _is_dense(value: torch.Tensor) -> bool:
+    return (
+        value.layout is torch.strided
+        and value.device.type != "meta"
+        and not value.is_quantized
+        and not value.is_nested
+        and not torch.masked.is_masked_tensor(value)
+    )
+
+
+def synchronize() -> None:
+    """Wait for queued work on the accelerator that is in use."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    if backends.mps.is_available():
+        torch.mps.synchronize()
