@@ -1,0 +1,1 @@
+"""Running examples: environments, workers, and the pool that feeds them."""

@@ -1,0 +1,172 @@
+"""Where examples can run: each selected framework, on each device that this machine seems to have.
+
+Nothing is imported here. Whether a framework can really use a device is for its worker to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from optabs.errors import InterpreterError
+from optabs.frameworks import Framework, Registry
+from optabs.records import hash_parts
+from optabs.run.environments import compute_fingerprint, describe_missing, get_python, list_specs
+from optabs.run.worker_process import WORKER, WorkerSpec
+
+REFERENCE = "reference"
+"""Stands in the place of a framework's key for the NumPy code of oracles."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One framework on one device. `spec` is None where it cannot be run; `reason` says why."""
+
+    framework: str
+    device: str
+    precision: str
+    identity: str | None
+    """A hash of all that can change a result beside the code; None where nothing is installed."""
+    framework_version: str = ""
+    python_version: str = ""
+    spec: WorkerSpec | None = None
+    reason: str = ""
+
+
+def find_devices() -> dict[str, str]:
+    """Return the devices that this machine seems to have, with their class or driver version."""
+    devices = {"cpu": platform.machine()}
+    driver = Path("/proc/driver/nvidia/version")
+    if driver.exists():
+        found = re.search(r"\d+\.\d+[.\d]*", driver.read_text(errors="replace"))
+        devices["cuda"] = found[0] if found else "unknown"
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        devices["metal"] = platform.mac_ver()[0]
+    return devices
+
+
+def find_targets(
+    registry: Registry,
+    selected: Collection[str],
+    environments: Path,
+    cache: Path,
+    python: Path | None = None,
+) -> list[Target]:
+    """Return a target for every framework and device.
+
+    With `python`, that interpreter stands for every framework's environment. A framework that is
+    not selected or not installed has one target, without a worker.
+    """
+    devices = find_devices()
+    targets = []
+    for framework in registry.frameworks.values():
+        if python is None:
+            interpreter = get_python(environments, framework.environment)
+            missing = (
+                ""
+                if interpreter
+                else describe_missing(
+                    environments, list_specs(registry.frameworks, [framework.key])[0]
+                )
+            )
+        else:
+            interpreter, missing = python, ""
+        reason = "" if framework.key in selected else "not selected for this build (FRAMEWORKS)"
+        targets += _find_for(framework, interpreter, devices, cache, reason or missing)
+    return targets
+
+
+def _find_for(
+    framework: Framework, python: Path | None, devices: dict[str, str], cache: Path, reason: str
+) -> list[Target]:
+    if python is None:
+        return [Target(framework.key, "cpu", framework.precision, None, reason=reason)]
+    try:
+        fingerprint = compute_fingerprint(python)
+    except InterpreterError as error:
+        return [Target(framework.key, "cpu", framework.precision, None, reason=error.message)]
+    version = fingerprint.distributions.get(normalise(framework.distributions[0]))
+    if version is None:
+        missing = f"{framework.distributions[0]} is not installed for {python}"
+        return [Target(framework.key, "cpu", framework.precision, None, reason=reason or missing)]
+    targets = []
+    for device, driver in devices.items():
+        if device in framework.devices:
+            identity = hash_parts(
+                framework.key,
+                fingerprint.digest,
+                device,
+                driver,
+                framework.precision,
+                dict(framework.variables),
+                _hash_worker(),
+                _hash_file(framework.adapter),
+            )
+            spec = (
+                None
+                if reason
+                else WorkerSpec(
+                    python, framework.adapter, device, framework.variables, cache / framework.key
+                )
+            )
+            targets.append(
+                Target(
+                    framework.key,
+                    device,
+                    framework.precision,
+                    identity,
+                    version,
+                    fingerprint.python_version,
+                    spec,
+                    reason,
+                )
+            )
+    return targets
+
+
+def find_reference(registry: Registry, cache: Path) -> Target:
+    """Return the target that computes oracles: NumPy, in the interpreter that runs Optabs."""
+    numpy = registry.frameworks["numpy"]
+    try:
+        version = metadata.version("numpy")
+    except metadata.PackageNotFoundError:
+        return Target(
+            REFERENCE,
+            "cpu",
+            "float64",
+            None,
+            reason="NumPy is not installed beside "
+            "Optabs, so no oracle can be computed: pip install numpy",
+        )
+    identity = hash_parts(
+        REFERENCE,
+        version,
+        platform.python_version(),
+        platform.machine(),
+        _hash_worker(),
+        _hash_file(numpy.adapter),
+    )
+    spec = WorkerSpec(Path(sys.executable), numpy.adapter, "cpu", {}, cache / REFERENCE)
+    return Target(REFERENCE, "cpu", "float64", identity, version, platform.python_version(), spec)
+
+
+def normalise(distribution: str) -> str:
+    """Return a distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+@cache
+def _hash_worker() -> str:
+    return hash_parts([[file.name, _hash_file(file)] for file in sorted(WORKER.glob("*.py"))])
+
+
+@cache
+def _hash_file(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
