@@ -1,0 +1,41 @@
+"""The worker: runs examples in one framework's environment. Standard library only, Python 3.9+.
+
+Started as ``python <this folder> --adapter FILE --device NAME --scratch FOLDER``.
+
+The contract, one JSON object a line, on the standard input and output that it was started with:
+- it first says ``{"ready": {...}}``: usable devices and Python version, or ``{"failed": text}``;
+- ``{"run": {"id", "code", "names", "limit"}}`` is answered by ``{"started": id}`` and, once it
+  has run, ``{"done": {"id", "outcome", "results", "stdout", "stderr", "error", "seconds"}}``;
+- ``{"resolve": [api, ...]}`` is answered by ``{"resolved": {api: {...}}}``;
+- the end of the input ends the worker.
+Examples see other streams: their standard input is empty, their output goes to files in the scratch
+folder (`stdout`, `stderr`), where the one who started the worker finds them after a crash, too.
+"""
+
+import importlib.util
+import os
+import sys
+
+
+def load_package(folder):
+    """Load this folder as a package, so that none of its names reaches sys.path or an example."""
+    spec = importlib.util.spec_from_file_location(
+        "optabs_worker", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+    )
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["optabs_worker"] = package
+    spec.loader.exec_module(package)
+    return package
+
+
+def main():
+    """Serve requests until the input ends; returns the exit status."""
+    load_package(sys.path.pop(0))
+    from optabs_worker.serve import serve
+
+    return serve(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    # Frameworks take seconds to tear down, and nothing is left to save.
+    os._exit(main())

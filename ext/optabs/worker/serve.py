@@ -1,0 +1,117 @@
+"""Reading requests and answering them."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import importlib.util
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import traceback
+
+from .capture import Capture
+from .execute import Executor
+from .resolve import resolve_api
+
+MAX_FILE = 1 << 30
+
+
+def serve(argv):
+    """Run the worker's loop; returns the exit status."""
+    arguments = _parse_arguments(argv)
+    requests, replies = _take_streams()
+    capture = Capture(arguments.scratch)
+    _limit_resources()
+    # A crash in C code, or SIGUSR1 from the one who waits, leaves Python's stack in `stderr`.
+    faulthandler.enable(capture.stderr_fd, all_threads=False)
+    _register_dump(capture)
+
+    def send(message):
+        data = json.dumps(message, allow_nan=False).encode() + b"\n"
+        while data:
+            data = data[os.write(replies, data) :]
+
+    try:
+        adapter = _load_adapter(arguments.adapter)
+        devices = adapter.devices()
+    except BaseException:  # a framework may fail to import in any way
+        send({"failed": traceback.format_exc(limit=-4)})
+        return 1
+    if arguments.device not in devices:
+        send(
+            {
+                "failed": "no usable {} device: found {}".format(
+                    arguments.device, ", ".join(devices) or "none"
+                )
+            }
+        )
+        return 1
+    executor = Executor(adapter, arguments.device, capture)
+    send(
+        {
+            "ready": {
+                "device_name": devices[arguments.device] or _name_processor(),
+                "python_version": platform.python_version(),
+            }
+        }
+    )
+    with os.fdopen(requests, "rb") as lines:
+        for line in lines:
+            request = json.loads(line)
+            if "run" in request:
+                send({"started": request["run"]["id"]})
+                send({"done": executor.run(**request["run"])})
+            else:
+                send({"resolved": {api: resolve_api(api) for api in request["resolve"]}})
+    return 0
+
+
+def _parse_arguments(argv):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--adapter", required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--scratch", required=True)
+    return parser.parse_args(argv)
+
+
+def _take_streams():
+    """Move the protocol to descriptors of its own, which examples and their children do not get."""
+    requests, replies = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return requests, replies
+
+
+def _limit_resources():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = MAX_FILE if hard == resource.RLIM_INFINITY else min(MAX_FILE, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+
+
+def _register_dump(capture):
+    faulthandler.register(signal.SIGUSR1, file=capture.stderr_fd, all_threads=False)
+
+
+def _load_adapter(path):
+    spec = importlib.util.spec_from_file_location("optabs_adapter", path)
+    adapter = importlib.util.module_from_spec(spec)
+    sys.modules["optabs_adapter"] = adapter
+    spec.loader.exec_module(adapter)
+    return adapter
+
+
+def _name_processor():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
