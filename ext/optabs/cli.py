@@ -1,0 +1,279 @@
+"""The command line: ``optabs verify``, ``optabs check``, ``optabs envs``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from optabs.catalog.model import Catalog
+from optabs.errors import Fault, OptabsError, suggest_name
+from optabs.export import build_export, write_export
+from optabs.frameworks import Registry
+from optabs.ledger import Ledger
+from optabs.plan import DEFAULT_TIME_LIMIT, Options, make_plan
+from optabs.project import open_project
+from optabs.records import Verdict
+from optabs.run.console import RunProgress
+from optabs.run.targets import find_reference, find_targets
+from optabs.verify import (
+    Report,
+    Tally,
+    judge_plan,
+    list_api_faults,
+    list_failures,
+    run_plan,
+)
+from optabs.version import __version__
+
+_CELLS = {
+    Verdict.VERIFIED: "ok",
+    Verdict.DIFFERS: "DIFFERS",
+    Verdict.FAILED: "FAILED",
+    Verdict.NOT_RUN: "not run",
+    Verdict.UNSUPPORTED: "-",
+    Verdict.UNTESTABLE: "untested",
+    Verdict.STALE: "stale",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    arguments = _make_parser().parse_args(argv)
+    try:
+        status: int = arguments.command(arguments)
+    except OptabsError as error:
+        print(f"optabs: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interruption:
+        text = str(interruption) or "what had finished is kept"
+        print(f"\noptabs: interrupted; {text}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="optabs", description="A catalogue of machine-learning ops, verified by running it."
+    )
+    parser.add_argument("--version", action="version", version=f"optabs {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verify = commands.add_parser("verify", help="run the examples and say what held")
+    verify.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="catalogue folders or files (default: ops/)",
+    )
+    verify.add_argument("--op", action="append", default=[], help="only this op (repeatable)")
+    verify.add_argument(
+        "--framework",
+        action="append",
+        default=[],
+        help="only this framework (repeatable); default: $FRAMEWORKS, else all",
+    )
+    verify.add_argument(
+        "--device", action="append", default=[], help="only this device (repeatable)"
+    )
+    verify.add_argument(
+        "--python",
+        type=Path,
+        metavar="FILE",
+        help="an interpreter to use in place of the environments",
+    )
+    verify.add_argument(
+        "--time-limit",
+        type=float,
+        default=DEFAULT_TIME_LIMIT,
+        metavar="SECONDS",
+        help="for each example (default: %(default)g)",
+    )
+    verify.add_argument(
+        "--fresh", action="store_true", help="run everything again, whatever the ledger knows"
+    )
+    verify.add_argument("--json", type=Path, metavar="FILE", help="write the export there")
+    verify.set_defaults(command=_verify)
+
+    check = commands.add_parser("check", help="check the catalogue without running anything")
+    check.add_argument("paths", nargs="*", type=Path, metavar="PATH")
+    check.set_defaults(command=_check)
+
+    envs = commands.add_parser("envs", help="make or update the frameworks' environments")
+    envs.add_argument(
+        "--framework",
+        action="append",
+        default=[],
+        help="only for this framework (repeatable); default: $FRAMEWORKS, else all",
+    )
+    envs.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
+    envs.set_defaults(command=_make_environments)
+    return parser
+
+
+def _select(registry: Registry, arguments: argparse.Namespace) -> tuple[str, ...]:
+    names = " ".join(arguments.framework) or os.environ.get("FRAMEWORKS")
+    return registry.select(names)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    project = open_project(Path.cwd(), arguments.paths)
+    catalog, faults = project.load_catalog(project.load_registry())
+    for fault in faults:
+        print(fault)
+    entries = len(catalog.entries)
+    print(
+        f"optabs: {entries} {_plural(entries, 'entry', 'entries')}, "
+        f"{len(faults)} {_plural(len(faults), 'fault', 'faults')}"
+    )
+    return 1 if faults else 0
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
+
+
+def _make_environments(arguments: argparse.Namespace) -> int:
+    from optabs.run.environments import list_specs, make_environments, show_progress
+
+    project = open_project(Path.cwd())
+    registry = project.load_registry()
+    specs = list_specs(registry.frameworks, _select(registry, arguments))
+    with show_progress(sys.stdout) as report:
+        statuses = make_environments(specs, project.environments, report, arguments.jobs)
+    failed = [status for status in statuses if not status.ok]
+    for status in failed:
+        print(
+            f"optabs: the environment {status.name!r} could not be made: {status.reason}",
+            file=sys.stderr,
+        )
+    print(f"optabs: {len(statuses) - len(failed)} of {len(statuses)} environments ready")
+    # A framework that cannot be installed costs its own tabs, so this is no failure of the build.
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    started = time.monotonic()
+    project = open_project(Path.cwd(), arguments.paths)
+    registry = project.load_registry()
+    catalog, faults = project.load_catalog(registry)
+    catalog = _narrow(catalog, arguments.op)
+    selected = _select(registry, arguments)
+    targets = find_targets(
+        registry, selected, project.environments, project.cache, arguments.python
+    )
+    if arguments.framework or arguments.device:
+        targets = [target for target in targets if target.framework in selected]
+        catalog = _keep_variants(catalog, set(selected) if arguments.framework else None)
+    options = Options(tuple(arguments.device), arguments.time_limit, arguments.fresh)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    with Ledger(project.ledger) as ledger:
+        if ledger.notice:
+            print(f"optabs: {ledger.notice}", file=sys.stderr)
+        plan = make_plan(
+            catalog, registry, targets, find_reference(registry, project.cache), ledger, options
+        )
+        tally = Tally(reused=sum(check.key in plan.known for check in plan.checks))
+        with RunProgress(plan.size, sys.stderr) as progress:
+            run_plan(plan, registry, ledger, progress.watch)
+        tally.executed = progress.executed
+        tally.seconds = time.monotonic() - started
+        report = judge_plan(plan, ledger, tally)
+    missing = _print_report(catalog, registry, report)
+    if arguments.json:
+        write_export(build_export(catalog.ops, registry, targets, report), arguments.json)
+    bad = report.count()[Verdict.FAILED] + report.count()[Verdict.DIFFERS]
+    return 1 if bad or faults or missing else 0
+
+
+def _narrow(catalog: Catalog, names: Sequence[str]) -> Catalog:
+    if not catalog.entries:
+        raise OptabsError("the catalogue is empty", "name a folder of entries, or entry files")
+    for name in names:
+        if name not in catalog.by_name:
+            raise OptabsError(f"there is no op {name!r}", suggest_name(name, catalog.by_name))
+    if not names:
+        return catalog
+    wanted = {catalog.by_name[name].operation for name in names}
+    return Catalog(
+        tuple(entry for entry in catalog.entries if entry.op and entry.op.operation in wanted)
+    )
+
+
+def _keep_variants(catalog: Catalog, selected: set[str] | None) -> Catalog:
+    if selected is None:
+        return catalog
+    return Catalog(
+        tuple(
+            replace(
+                entry,
+                op=replace(
+                    entry.op,
+                    variants={
+                        key: variant
+                        for key, variant in entry.op.variants.items()
+                        if key in selected
+                    },
+                ),
+            )
+            if entry.op
+            else entry
+            for entry in catalog.entries
+        )
+    )
+
+
+def _print_report(catalog: Catalog, registry: Registry, report: Report) -> list[Fault]:
+    """Print the table, what failed, and the summary; returns the faults of API names."""
+    keys = registry.sort_keys({key for op in catalog.ops for key in op.variants})
+    rows = [["op", *keys]]
+    for op in catalog.ops:
+        rows.append([op.operation, *(_write_cell(report, op.operation, key) for key in keys)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+    failures = list_failures(report, (Verdict.FAILED, Verdict.DIFFERS))
+    missing = list_api_faults(report, registry, catalog.ops)
+    for fault in [*failures, *missing]:
+        print(fault)
+    for reason in sorted(
+        {
+            f"{judgement.check.variant.framework}: {judgement.reason}"
+            for judgement in report.judgements
+            if judgement.verdict is Verdict.NOT_RUN
+        }
+    ):
+        print(f"optabs: not run: {reason}")
+    print(report.summarise())
+    return missing
+
+
+def _write_cell(report: Report, operation: str, key: str) -> str:
+    found = [
+        judgement
+        for judgement in report.judgements
+        if (judgement.check.op.operation, judgement.check.variant.framework) == (operation, key)
+    ]
+    verdicts = {judgement.verdict for judgement in found}
+    for verdict in (
+        Verdict.FAILED,
+        Verdict.DIFFERS,
+        Verdict.STALE,
+        Verdict.NOT_RUN,
+        Verdict.UNTESTABLE,
+        Verdict.UNSUPPORTED,
+    ):
+        if verdict in verdicts:
+            return _CELLS[verdict]
+    return f"ok {len(found)}" if found else ""

@@ -1,0 +1,340 @@
+"""Comparing actual results with expected ones: names, then dtype, then shape, then values.
+
+Values are compared as Python numbers, which hold every float64 and every integer exactly.
+The rule is ``|actual - expected| <= atol + rtol * |expected|``; the default tolerances are
+those of `torch.testing.assert_close`.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Number = bool | int | float | complex
+
+DEFAULT_TOLERANCES: Mapping[str, tuple[float, float]] = {
+    "float64": (1e-7, 1e-7),
+    "complex128": (1e-7, 1e-7),
+    "float32": (1.3e-6, 1e-5),
+    "complex64": (1.3e-6, 1e-5),
+    "float16": (1e-3, 1e-5),
+    "bfloat16": (1.6e-2, 1e-5),
+}
+"""(rtol, atol) by dtype; every other dtype is compared exactly."""
+
+_FORMATS = {
+    "bool": "?",
+    "int8": "b",
+    "uint8": "B",
+    "int16": "h",
+    "uint16": "H",
+    "int32": "i",
+    "uint32": "I",
+    "int64": "q",
+    "uint64": "Q",
+    "float16": "e",
+    "float32": "f",
+    "float64": "d",
+    "complex64": "f",
+    "complex128": "d",
+}
+_SHOWN_FINDINGS = 3
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array: C-ordered values as Python numbers."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    values: Sequence[Number]
+
+
+@dataclass(frozen=True)
+class Other:
+    """A result that is no array, text or container; `description` says what it is."""
+
+    description: str
+
+
+Tree = Array | Other | str | None | list["Tree"] | Mapping[str, "Tree"]
+"""A result: an array, or arrays in lists (tuples count as lists) and mappings."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A tolerance in force, and where it comes from."""
+
+    rtol: float
+    atol: float
+    source: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing in which actual and expected differ."""
+
+    kind: str
+    message: str
+
+
+@dataclass
+class Comparison:
+    """What comparing gave. Errors are None where no number was compared."""
+
+    findings: list[Finding] = field(default_factory=list)
+    max_abs_error: float | None = None
+    max_rel_error: float | None = None
+    tolerance: Tolerance | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs."""
+        return not self.findings
+
+    def note_errors(self, absolute: float, relative: float) -> None:
+        """Keep the largest errors."""
+        self.max_abs_error = max(self.max_abs_error or 0.0, absolute)
+        self.max_rel_error = max(self.max_rel_error or 0.0, relative)
+
+
+def compare_results(
+    actual: Mapping[str, Tree],
+    expected: Mapping[str, Tree],
+    tolerance: Tolerance | None = None,
+    *,
+    equal_nan: bool = False,
+) -> Comparison:
+    """Compare results by name. Without a `tolerance` the default of the looser dtype holds."""
+    comparison = Comparison()
+    for name, tree in expected.items():
+        if name in actual:
+            _Comparer(comparison, tolerance, equal_nan).compare(actual[name], tree, name)
+        else:
+            comparison.findings.append(Finding("name", f"the example does not define `{name}`"))
+    if not expected:
+        comparison.findings.append(Finding("name", "the case names no result"))
+    return comparison
+
+
+class _Comparer:
+    def __init__(
+        self, comparison: Comparison, tolerance: Tolerance | None, equal_nan: bool
+    ) -> None:
+        self.comparison = comparison
+        self.tolerance = tolerance
+        self.equal_nan = equal_nan
+
+    def find(self, kind: str, message: str) -> None:
+        self.comparison.findings.append(Finding(kind, message))
+
+    def compare(self, actual: Tree, expected: Tree, name: str) -> None:
+        if isinstance(expected, Array) and isinstance(actual, Array):
+            self.compare_arrays(actual, expected, name)
+        elif isinstance(expected, Mapping) and isinstance(actual, Mapping):
+            if set(actual) != set(expected):
+                self.find(
+                    "structure",
+                    f"`{name}` has the keys {_join(actual)}, expected {_join(expected)}",
+                )
+            for key in expected:
+                if key in actual:
+                    self.compare(actual[key], expected[key], f"{name}[{key!r}]")
+        elif isinstance(expected, list) and isinstance(actual, list):
+            if len(actual) != len(expected):
+                self.find(
+                    "structure", f"`{name}` has {len(actual)} items, expected {len(expected)}"
+                )
+            for number, (mine, other) in enumerate(zip(actual, expected, strict=False)):
+                self.compare(mine, other, f"{name}[{number}]")
+        elif describe_tree(actual) != describe_tree(expected):
+            self.find(
+                "structure",
+                f"`{name}` is {describe_tree(actual)}, expected {describe_tree(expected)}",
+            )
+        elif isinstance(actual, Other):
+            self.find("structure", f"`{name}` is {actual.description}, which cannot be compared")
+        elif actual != expected:
+            self.find("value", f"`{name}` is {actual!r}, expected {expected!r}")
+
+    def compare_arrays(self, actual: Array, expected: Array, name: str) -> None:
+        """Dtype and shape are findings of their own; values are compared where shapes agree."""
+        if actual.dtype != expected.dtype:
+            self.find("dtype", f"`{name}` has dtype {actual.dtype}, expected {expected.dtype}")
+        if actual.shape != expected.shape:
+            self.find("shape", f"`{name}` has shape {actual.shape}, expected {expected.shape}")
+            return
+        tolerance = (
+            self.tolerance
+            if self.tolerance and is_inexact(actual.dtype, expected.dtype)
+            else choose_default(actual.dtype, expected.dtype)
+        )
+        known = self.comparison.tolerance
+        if known is None or (tolerance.rtol, tolerance.atol) > (known.rtol, known.atol):
+            self.comparison.tolerance = tolerance
+        self.compare_values(actual, expected, tolerance, name)
+
+    def compare_values(
+        self, actual: Array, expected: Array, tolerance: Tolerance, name: str
+    ) -> None:
+        wrong = []
+        for index, (mine, other) in enumerate(zip(actual.values, expected.values, strict=True)):
+            absolute, relative = measure_error(mine, other, equal_nan=self.equal_nan)
+            self.comparison.note_errors(absolute, relative)
+            # Not `absolute > allowed`: a NaN must count as wrong.
+            if not (absolute <= _allow(tolerance, other)):
+                wrong.append((index, mine, other, absolute, relative))
+        for index, mine, other, absolute, relative in wrong[:_SHOWN_FINDINGS]:
+            self.find(
+                "value",
+                f"`{name}{_write_index(index, actual.shape)}` is {mine!r}, expected "
+                f"{other!r}: off by {absolute:.3g} ({relative:.3g} relative), allowed "
+                f"{tolerance.atol:g} + {tolerance.rtol:g} * |expected| "
+                f"({tolerance.source})",
+            )
+        if len(wrong) > _SHOWN_FINDINGS:
+            self.find(
+                "value", f"`{name}` is wrong in {len(wrong)} of {len(actual.values)} elements"
+            )
+
+
+def measure_error(
+    actual: Number,
+    expected: Number,
+    *,
+    equal_nan: bool = False,
+) -> tuple[float, float]:
+    """Return (absolute, relative) error. Equal values, infinities included, have none.
+
+    A NaN, or an infinity on one side alone, has an infinite error, unless both are NaN and
+    `equal_nan`.
+    Zeros are equal whatever their sign.
+    """
+    if actual == expected:
+        return 0.0, 0.0
+    if is_nan(actual) or is_nan(expected):
+        if equal_nan and is_nan(actual) and is_nan(expected):
+            return 0.0, 0.0
+        return math.inf, math.inf
+    try:
+        absolute = abs(actual - expected)
+        size = abs(expected)
+    except OverflowError:
+        return math.inf, math.inf
+    if math.isinf(absolute) or math.isinf(size):
+        return math.inf, math.inf
+    return float(absolute), float(absolute / size) if size else math.inf
+
+
+def is_nan(value: Number) -> bool:
+    """Whether a number (or a part of a complex one) is NaN."""
+    return value != value
+
+
+def _allow(tolerance: Tolerance, expected: Number) -> float:
+    size = abs(expected)
+    if tolerance.rtol == 0 or math.isinf(size) or size != size:
+        return tolerance.atol
+    return tolerance.atol + tolerance.rtol * float(size)
+
+
+def is_inexact(*dtypes: str) -> bool:
+    """Whether any of the dtypes is compared with a tolerance at all."""
+    return any(dtype in DEFAULT_TOLERANCES for dtype in dtypes)
+
+
+def choose_default(*dtypes: str) -> Tolerance:
+    """Return the default tolerance of the loosest of some dtypes."""
+    known = [(DEFAULT_TOLERANCES[dtype], dtype) for dtype in dtypes if dtype in DEFAULT_TOLERANCES]
+    if not known:
+        return Tolerance(0.0, 0.0, "exact")
+    (rtol, atol), dtype = max(known)
+    return Tolerance(rtol, atol, f"{dtype} default")
+
+
+# --- trees ----------------------------------------------------------------------------------------
+
+
+def decode_tree(data: Mapping[str, Any]) -> Tree:
+    """Return a result from the form in which the worker encodes it.
+
+    Raises:
+        ValueError: the data is not of that form.
+    """
+    if "dtype" in data:
+        return Array(
+            data["dtype"],
+            tuple(data["shape"]),
+            _decode_values(data["stored"], data["shape"], data["data"]),
+        )
+    if "items" in data:
+        return [decode_tree(item) for item in data["items"]]
+    if "entries" in data:
+        return {key: decode_tree(item) for key, item in data["entries"].items()}
+    if "text" in data:
+        return str(data["text"])
+    if "none" in data:
+        return None
+    if "object" in data:
+        return Other(f"an object of type {data['object']}")
+    raise ValueError(f"no result: {data!r}")
+
+
+def _decode_values(stored: str, shape: Sequence[int], data: str) -> Sequence[Number]:
+    raw = base64.b64decode(data, validate=True)
+    if stored not in _FORMATS:
+        raise ValueError(f"unknown dtype {stored!r}")
+    code = _FORMATS[stored]
+    numbers = struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw)
+    if stored.startswith("complex"):
+        numbers = tuple(complex(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True))
+    if len(numbers) != math.prod(shape):
+        raise ValueError(f"{len(numbers)} values for the shape {tuple(shape)}")
+    return numbers
+
+
+def describe_tree(tree: Tree) -> str:
+    """Return what kind of thing a result is, for messages."""
+    if isinstance(tree, Array):
+        return "an array"
+    if isinstance(tree, Other):
+        return tree.description
+    if isinstance(tree, str):
+        return "text"
+    if tree is None:
+        return "None"
+    if isinstance(tree, Mapping):
+        return "a dict"
+    return "a tuple or list"
+
+
+def walk_arrays(tree: Tree) -> Iterator[Array]:
+    """Yield the arrays of a tree."""
+    if isinstance(tree, Array):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for item in tree.values():
+            yield from walk_arrays(item)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from walk_arrays(item)
+
+
+def _join(keys: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, keys)) or "(none)"
+
+
+def _write_index(flat: int, shape: tuple[int, ...]) -> str:
+    """Return the index of an element, e.g. ``[1, 2]``; empty for a 0-d array."""
+    if not shape:
+        return ""
+    parts = []
+    for length in reversed(shape):
+        flat, part = divmod(flat, length)
+        parts.append(str(part))
+    return f"[{', '.join(reversed(parts))}]"

@@ -1,0 +1,129 @@
+"""A case's oracle as values: what each result must be, with its dtype and tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from optabs.catalog.inputs import measure_shape
+from optabs.catalog.model import (
+    ArrayInput,
+    Case,
+    Expected,
+    InputSpec,
+    Op,
+    RandomInput,
+    SequenceInput,
+)
+from optabs.compare import Array, Number, Tolerance, Tree, decode_tree
+from optabs.records import Record
+from optabs.snippet import reference_name
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_COMPLEX = {"complex64": "float32", "complex128": "float64"}
+
+
+class NoOracle(Exception):  # noqa: N818 - the text says what is the matter
+    """The oracle of a case could not be computed."""
+
+
+def build_expected(case: Case, framework: str, reference: Record | None) -> dict[str, Tree]:
+    """Return the expected results of a case by name, as `framework` must give them.
+
+    `reference` holds the computed part of the oracle. The dtypes follow the entry, else the rule:
+    floats as the widest floating input, complex likewise, bool as bool, integers as int64.
+
+    Raises:
+        NoOracle: a part was not computed.
+    """
+    results = {expected.name: _build(expected, None, case, reference) for expected in case.expect}
+    for number, difference in enumerate(case.differences):
+        if framework not in difference.frameworks:
+            continue
+        for expected in difference.expect:
+            results[expected.name] = _build(expected, number, case, reference)
+        for name, dtype in difference.dtype.items():
+            results[name] = _set_dtype(results[name], lambda _, dtype=dtype: dtype)
+    return results
+
+
+def choose_tolerance(op: Op, case: Case) -> Tolerance | None:
+    """Return the tolerance that the case or the op asks for, or None for the dtype's default."""
+    for source, wanted in (("set by the case", case.tolerance), ("set by the op", op.tolerance)):
+        if wanted is not None:
+            return Tolerance(wanted.rtol, wanted.atol, source, wanted.reason)
+    return None
+
+
+def _build(
+    expected: Expected, difference: int | None, case: Case, reference: Record | None
+) -> Tree:
+    if expected.expr is None:
+        tree = build_literal(expected.values)
+    else:
+        name = reference_name(difference, expected.name)
+        if reference is None or name not in reference.results:
+            reason = reference.error.message if reference and reference.error else "it was not run"
+            raise NoOracle(f"the oracle of `{expected.name}` could not be computed: {reason}")
+        tree = decode_tree(reference.results[name])
+    if expected.dtype is not None:
+        return _set_dtype(tree, lambda _: expected.dtype or "")
+    widest = find_widest_float(case)
+    return _set_dtype(tree, lambda found: _default_dtype(found, widest))
+
+
+def build_literal(values: Any) -> Tree:
+    """Return literal YAML as a tree: nested lists of numbers are an array, other lists a tuple."""
+    if isinstance(values, str) or values is None:
+        return values
+    if isinstance(values, Mapping):
+        return {key: build_literal(item) for key, item in values.items()}
+    kinds: set[type] = set()
+    shape = measure_shape(values, kinds)
+    if shape is None or not kinds <= {bool, int, float}:
+        return [build_literal(item) for item in values]
+    dtype = "bool" if kinds == {bool} else "int64" if kinds == {int} else "float64"
+    return Array(dtype, shape, tuple(_flatten(values)))
+
+
+def _flatten(values: Any) -> Iterator[Number]:
+    if isinstance(values, list):
+        for item in values:
+            yield from _flatten(item)
+    else:
+        yield values
+
+
+def _set_dtype(tree: Tree, choose: Any) -> Tree:
+    if isinstance(tree, Array):
+        return replace(tree, dtype=choose(tree.dtype))
+    if isinstance(tree, Mapping):
+        return {key: _set_dtype(item, choose) for key, item in tree.items()}
+    if isinstance(tree, list):
+        return [_set_dtype(item, choose) for item in tree]
+    return tree
+
+
+def _default_dtype(found: str, widest: str) -> str:
+    if found == "bool":
+        return "bool"
+    if found.startswith("complex"):
+        return "complex128" if widest == "float64" else "complex64"
+    return widest if "float" in found else "int64"
+
+
+def find_widest_float(case: Case) -> str:
+    """Return the widest floating dtype among a case's inputs; float32 where there is none."""
+    found = [dtype for item in case.inputs for dtype in _list_float_dtypes(item.spec)]
+    return max(found, key=_FLOATS.index, default="float32")
+
+
+def _list_float_dtypes(spec: InputSpec) -> Iterator[str]:
+    if isinstance(spec, ArrayInput | RandomInput):
+        dtype = _COMPLEX.get(spec.dtype, spec.dtype)
+        if dtype in _FLOATS:
+            yield dtype
+    elif isinstance(spec, SequenceInput):
+        for item in spec.items:
+            yield from _list_float_dtypes(item)

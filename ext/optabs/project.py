@@ -1,0 +1,66 @@
+"""Where a project keeps its catalogue, its environments, its ledger and its caches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optabs.catalog.check import check_catalog
+from optabs.catalog.load import load_catalog
+from optabs.catalog.model import Catalog
+from optabs.errors import Fault
+from optabs.frameworks import Registry, load_registry
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folders of a project. Places are shown relative to `root`."""
+
+    root: Path
+    catalog: tuple[Path, ...]
+    environments: Path
+    build: Path
+    extra_frameworks: tuple[Path, ...] = ()
+
+    @property
+    def ledger(self) -> Path:
+        """The folder of the local ledger."""
+        return self.build / "ledger"
+
+    @property
+    def cache(self) -> Path:
+        """What frameworks keep between builds, e.g. JAX's compiled code."""
+        return self.build / "cache"
+
+    def load_registry(self) -> Registry:
+        """Load the frameworks.
+
+        Raises:
+            CatalogError: a `framework.yaml` has faults.
+        """
+        return load_registry(self.extra_frameworks)
+
+    def load_catalog(self, registry: Registry) -> tuple[Catalog, list[Fault]]:
+        """Load the catalogue; returns it with every fault found in it."""
+        catalog = load_catalog(self.catalog, self.root)
+        return catalog, check_catalog(catalog, registry.frameworks, registry.runtimeless)
+
+
+def open_project(root: Path, catalog: Sequence[Path] = ()) -> Project:
+    """Return the project in `root`, with `ops/` as its catalogue unless others are named.
+
+    The variables OPTABS_ENVIRONMENTS and OPTABS_FRAMEWORKS (folders of further frameworks,
+    separated like PATH) change where environments and frameworks are looked for.
+    """
+    root = root.resolve()
+    environments = os.environ.get("OPTABS_ENVIRONMENTS")
+    extra = os.environ.get("OPTABS_FRAMEWORKS", "")
+    return Project(
+        root=root,
+        catalog=tuple(path.resolve() for path in catalog) or (root / "ops",),
+        environments=Path(environments).resolve() if environments else root / ".environments",
+        build=root / "_build",
+        extra_frameworks=tuple(Path(path).resolve() for path in extra.split(os.pathsep) if path),
+    )

@@ -1,0 +1,97 @@
+"""What running an example gave: an immutable record, and the words for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What running gave."""
+
+    OK = "ok"
+    RAISED = "raised"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed_out"
+    UNAVAILABLE = "unavailable"
+
+
+class Verdict(StrEnum):
+    """What comparing gave, in the order in which summaries name them."""
+
+    VERIFIED = "verified"
+    DIFFERS = "differs"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
+    UNSUPPORTED = "unsupported"
+    UNTESTABLE = "untestable"
+    STALE = "stale"
+
+    @property
+    def words(self) -> str:
+        """The verdict as readers see it."""
+        return self.value.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Error:
+    """Why an example did not end well."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run of one example. `results` are trees as the worker encodes them."""
+
+    key: str
+    claim: str
+    operation: str
+    case: str
+    framework: str
+    device: str
+    outcome: Outcome
+    results: Mapping[str, Any]
+    stdout: str
+    stderr: str
+    error: Error | None
+    seconds: float | None
+    time_limit: float
+    framework_version: str
+    python_version: str
+    device_name: str
+    precision: str
+    ran_at: str
+    """UTC, ISO 8601, to the second."""
+
+    def to_json(self) -> str:
+        """Return the record as one line of JSON."""
+        return dump_json(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Record:
+        """Read a record back.
+
+        Raises:
+            ValueError, KeyError, TypeError: the text is no record.
+        """
+        data = json.loads(text)
+        error = data.pop("error")
+        outcome = Outcome(data.pop("outcome"))
+        return Record(**data, outcome=outcome, error=Error(**error) if error else None)
+
+
+def dump_json(value: Any) -> str:
+    """Return `value` as canonical JSON: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def hash_parts(*parts: Any) -> str:
+    """Return a key for JSON-able parts (SHA-256, hexadecimal)."""
+    return hashlib.sha256(dump_json(parts).encode("utf-8", "surrogatepass")).hexdigest()

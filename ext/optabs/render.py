@@ -1,0 +1,185 @@
+"""From an op and its verdicts to what templates show: text and numbers, no Sphinx, no markup."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optabs.catalog.model import Case, Op, Variant
+from optabs.compare import Comparison
+from optabs.frameworks import Registry
+from optabs.records import Verdict
+from optabs.verify import ApiFact, Judgement, Report
+
+Context = dict[str, Any]
+
+# The verdict of a whole tab is the worst of its parts.
+_WORST_FIRST = (
+    Verdict.FAILED,
+    Verdict.DIFFERS,
+    Verdict.STALE,
+    Verdict.NOT_RUN,
+    Verdict.UNTESTABLE,
+    Verdict.UNSUPPORTED,
+    Verdict.VERIFIED,
+)
+
+
+def make_op_context(op: Op, report: Report) -> Context:
+    """Return what the head of an op's page shows."""
+    counts = Counter(combine_verdicts(report.list_variant(op, key)) for key in op.variants)
+    return {
+        "name": op.operation,
+        "category": op.category,
+        "aliases": list(op.aliases),
+        "op_type": op.op_type,
+        "signature": op.signature,
+        "parameters": [
+            {
+                "name": each.name,
+                "type": each.type,
+                "default": each.default,
+                "kind": each.kind,
+                "doc": each.doc,
+            }
+            for each in op.parameters
+        ],
+        "return_type": op.return_type,
+        "see_also": list(op.see_also),
+        "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+    }
+
+
+def make_tab_context(
+    op: Op,
+    variant: Variant,
+    registry: Registry,
+    report: Report,
+    find_link: Callable[[str, str], str | None],
+) -> Context:
+    """Return what a framework's tab shows. `find_link` gives the address of an API, if known."""
+    key = variant.framework
+    judgements = report.list_variant(op, key)
+    fact = report.apis.get((key, variant.api or ""))
+    whole = next((each for each in judgements if each.case is None), None)
+    return {
+        "key": key,
+        "label": registry.find_label(key),
+        "anchor": make_anchor(key),
+        "verdict": combine_verdicts(judgements).value,
+        "strategy": variant.strategy,
+        "api": variant.api,
+        "api_url": find_link(key, variant.api)
+        if variant.api and not (fact and not fact.exists)
+        else None,
+        "api_exists": fact.exists if fact else None,
+        "api_note": _describe_api(variant, fact, registry),
+        "mapping": list_mapping(op, variant),
+        "reason": whole.reason if whole and not variant.faults else "",
+        "faults": [str(fault) for fault in variant.faults],
+        "cases": [
+            _make_case_context(case, key, judgements)
+            for case in op.cases
+            if any(each.case is case for each in judgements)
+        ],
+    }
+
+
+def combine_verdicts(judgements: list[Judgement]) -> Verdict:
+    """Return the worst verdict; nothing judged is nothing run."""
+    found = {judgement.verdict for judgement in judgements}
+    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NOT_RUN)
+
+
+def make_anchor(*parts: str) -> str:
+    """Return an id for a page: ``torch``, ``torch-last-axis``."""
+    return "-".join("".join(c if c.isalnum() else "-" for c in part.lower()) for part in parts)
+
+
+def list_mapping(op: Op, variant: Variant) -> list[dict[str, str | None]]:
+    """Return how each standard argument is passed, and what is passed in addition."""
+    if variant.unsupported is not None or not variant.api:
+        return []
+    rows: list[dict[str, str | None]] = []
+    for number, parameter in enumerate(op.parameters):
+        target = variant.args.get(parameter.name, parameter.name)
+        if variant.pack_to_tuple and number:
+            target = variant.pack_to_tuple
+        change = "dropped" if target is None else "same" if target == parameter.name else "renamed"
+        rows.append(
+            {"standard": parameter.name, "framework": target, "change": change, "value": None}
+        )
+    rows += [
+        {"standard": None, "framework": name, "change": "injected", "value": repr(value)}
+        for name, value in variant.inject_args.items()
+    ]
+    return rows
+
+
+def _describe_api(variant: Variant, fact: ApiFact | None, registry: Registry) -> str:
+    if fact is None:
+        return ""
+    if not fact.exists:
+        nearest = f"; nearest: {', '.join(fact.nearest)}" if fact.nearest else ""
+        return f"no such name in the installed {registry.find_label(variant.framework)}{nearest}"
+    return f"the framework warns: {fact.warning}" if fact.warning else ""
+
+
+def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Context:
+    own = [each for each in judgements if each.case is case]
+    outputs = list(
+        dict.fromkeys(each.record.stdout for each in own if each.record and each.record.stdout)
+    )
+    return {
+        "id": case.id,
+        "title": case.title,
+        "anchor": make_anchor(key, case.id),
+        "outputs": [{"text": text} for text in outputs],
+        "differences": [
+            {
+                "text": _describe_difference(item.dtype, [each.name for each in item.expect]),
+                "reason": item.reason,
+            }
+            for item in case.find_differences(key)
+        ],
+        "results": [_make_result_context(each) for each in own],
+    }
+
+
+def _describe_difference(dtype: Mapping[str, str], results: list[str]) -> str:
+    parts = [f"{name} has dtype {value}" for name, value in dtype.items()]
+    if results:
+        parts.append(f"{', '.join(results)}: another result")
+    return "; ".join(parts) + "."
+
+
+def _make_result_context(judgement: Judgement) -> Context:
+    record, comparison = judgement.record, judgement.comparison
+    tolerance = comparison.tolerance if comparison else None
+    failed = judgement.verdict in (Verdict.FAILED, Verdict.DIFFERS)
+    return {
+        "device": judgement.device or "",
+        "verdict": judgement.verdict.value,
+        "label": judgement.verdict.words,
+        "message": judgement.reason,
+        "framework_version": record.framework_version if record else "",
+        "python_version": record.python_version if record else "",
+        "device_name": record.device_name if record else "",
+        "ran_at": record.ran_at[:10] if record else "",
+        "seconds": record.seconds if record else None,
+        "max_abs_error": _format_error(comparison, "max_abs_error"),
+        "max_rel_error": _format_error(comparison, "max_rel_error"),
+        "rtol": f"{tolerance.rtol:g}" if tolerance else "",
+        "atol": f"{tolerance.atol:g}" if tolerance else "",
+        "tolerance_source": tolerance.source if tolerance else "",
+        "tolerance_reason": tolerance.reason if tolerance else "",
+        "traceback": judgement.traceback,
+        "stderr": record.stderr if record and failed else "",
+        "origin": "this build",
+    }
+
+
+def _format_error(comparison: Comparison | None, name: str) -> str | None:
+    value = getattr(comparison, name) if comparison else None
+    return None if value is None else "0" if value == 0 else f"{value:.2g}"

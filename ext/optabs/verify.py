@@ -1,0 +1,297 @@
+"""Running a plan and judging what came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from optabs.catalog.model import Case, Op, Variant
+from optabs.compare import Comparison, compare_results, decode_tree
+from optabs.errors import Fault, Place
+from optabs.expected import NoOracle, build_expected, choose_tolerance
+from optabs.frameworks import Registry
+from optabs.ledger import Ledger
+from optabs.plan import Check, Plan, note_api_facts, unavailable_key
+from optabs.records import Outcome, Record, Verdict
+from optabs.run.pool import Event, Finished, Pool, Resolved, Unavailable
+
+_EXAMPLE_FRAME = re.compile(r'File "<example>", line (\d+)')
+
+
+@dataclass(frozen=True)
+class ApiFact:
+    """What is known of an API name in the installed version of its framework."""
+
+    exists: bool
+    parameters: tuple[tuple[str, str], ...] | None
+    """(name, kind) pairs, None where the framework gives no signature."""
+    nearest: tuple[str, ...]
+    warning: str | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one check, with all that supports it."""
+
+    check: Check
+    verdict: Verdict
+    reason: str = ""
+    record: Record | None = None
+    comparison: Comparison | None = None
+    place: Place | None = None
+    """Where in the entry a failure is to be looked for."""
+    traceback: str = ""
+    """With the line numbers of the YAML file."""
+
+    @property
+    def case(self) -> Case | None:
+        """The case, if the verdict is on one."""
+        return self.check.case
+
+    @property
+    def device(self) -> str | None:
+        """The device, if the verdict is on one."""
+        return self.check.target.device if self.check.target else None
+
+
+@dataclass
+class Tally:
+    """What a run did."""
+
+    executed: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Report:
+    """All verdicts of a catalogue."""
+
+    judgements: list[Judgement]
+    apis: Mapping[tuple[str, str], ApiFact]
+    tally: Tally = field(default_factory=Tally)
+
+    def list_variant(self, op: Op, framework: str) -> list[Judgement]:
+        """Return the judgements on one variant."""
+        return self._by_variant.get((op.operation, framework), [])
+
+    def __post_init__(self) -> None:
+        self._by_variant: dict[tuple[str, str], list[Judgement]] = {}
+        for judgement in self.judgements:
+            key = (judgement.check.op.operation, judgement.check.variant.framework)
+            self._by_variant.setdefault(key, []).append(judgement)
+
+    def count(self) -> Counter[Verdict]:
+        """Return how many verdicts there are of each kind."""
+        return Counter(judgement.verdict for judgement in self.judgements)
+
+    def summarise(self) -> str:
+        """Return the line that scripts read."""
+        counts = self.count()
+        verdicts = ", ".join(f"{counts[verdict]} {verdict.words}" for verdict in Verdict)
+        return (
+            f"optabs: {verdicts}; executed {self.tally.executed}, "
+            f"reused {self.tally.reused}; {self.tally.seconds:.1f} s"
+        )
+
+
+def run_plan(
+    plan: Plan,
+    registry: Registry,
+    ledger: Ledger,
+    watch: Callable[[Event], None] = lambda event: None,
+) -> None:
+    """Run what the plan wants run, storing each record as soon as it is there.
+
+    May be interrupted at any time: what has finished is stored.
+    """
+    events = Pool(plan.batches).run()
+    try:
+        for event in events:
+            note_event(event, plan, registry, ledger)
+            watch(event)
+    finally:
+        events.close()
+
+
+def note_event(event: Event, plan: Plan, registry: Registry, ledger: Ledger) -> None:
+    """Store what an event says."""
+    if isinstance(event, Finished):
+        ledger.add(event.record)
+        plan.known[event.record.key] = event.record
+    elif isinstance(event, Resolved):
+        note_api_facts(plan, registry, event.batch.framework, event.found, ledger)
+    elif isinstance(event, Unavailable):
+        plan.unavailable[event.batch.framework, event.batch.device] = event.reason
+        identity = next(
+            (
+                check.target.identity
+                for check in plan.checks
+                if check.target
+                and (check.target.framework, check.target.device)
+                == (event.batch.framework, event.batch.device)
+            ),
+            None,
+        )
+        if event.permanent and identity:
+            ledger.add_fact(unavailable_key(identity), event.reason)
+
+
+def judge_plan(plan: Plan, ledger: Ledger, tally: Tally) -> Report:
+    """Return the verdicts on all checks of a plan that has been run."""
+    keys = [check.key for check in plan.checks if check.key and check.key not in plan.known]
+    oracles = [
+        item.key for item in plan.references.values() if item.key and item.key not in plan.known
+    ]
+    plan.known.update(ledger.find([*keys, *oracles]))
+    without = [
+        check.claim
+        for check in plan.checks
+        if check.claim and (check.key is None or check.key not in plan.known)
+    ]
+    latest = ledger.find_latest(without)
+    facts = ledger.find_facts(plan.apis.values())
+    apis = {}
+    for name, key in plan.apis.items():
+        if key in facts:
+            found = json.loads(facts[key])
+            parameters = found["parameters"]
+            apis[name] = ApiFact(
+                found["exists"],
+                None if parameters is None else tuple((each[0], each[1]) for each in parameters),
+                tuple(found["nearest"]),
+                found["warning"],
+            )
+    judgements = [_judge(check, plan, latest) for check in plan.checks]
+    return Report(judgements, apis, tally)
+
+
+def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:
+    if check.refusal is not None:
+        verdict, reason = check.refusal
+        return Judgement(check, verdict, reason, place=check.variant.place)
+    assert check.case and check.target and check.snippet
+    record = plan.known.get(check.key) if check.key else None
+    if record is None:
+        reason = plan.unavailable.get(
+            (check.target.framework, check.target.device), "it was not run"
+        )
+        older = latest.get(check.claim or "")
+        if older is None:
+            return Judgement(check, Verdict.NOT_RUN, reason)
+        return _judge_stale(check, plan, older, reason)
+    return judge_record(check, plan, record)
+
+
+def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judgement:
+    """Let an older run of the same code stand in, but never as a pass of today's framework."""
+    past = judge_record(check, plan, record)
+    word = past.verdict.words
+    return Judgement(
+        check,
+        Verdict.STALE,
+        f"last {word} with version {record.framework_version} "
+        f"on {record.ran_at[:10]}; now {reason}",
+        record,
+        past.comparison,
+    )
+
+
+def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
+    """Return the verdict that a record supports."""
+    case, op = check.case, check.op
+    assert case and check.snippet
+    if record.outcome is not Outcome.OK:
+        error = record.error
+        reason = f"{error.type}: {error.message}" if error else record.outcome.value
+        place, traceback = locate_error(check, error.traceback if error else "")
+        return Judgement(check, Verdict.FAILED, reason, record, place=place, traceback=traceback)
+    place = find_example_place(check.variant, case)
+    reference = plan.references[op.operation, case.id]
+    try:
+        expected = build_expected(
+            case, check.variant.framework, plan.known.get(reference.key) if reference.key else None
+        )
+        actual = {name: decode_tree(tree) for name, tree in record.results.items()}
+    except (NoOracle, ValueError) as error:
+        return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)
+    comparison = compare_results(
+        actual, expected, choose_tolerance(op, case), equal_nan=case.equal_nan
+    )
+    if comparison.agrees:
+        return Judgement(check, Verdict.VERIFIED, "", record, comparison)
+    reason = "\n".join(finding.message for finding in comparison.findings)
+    return Judgement(check, Verdict.DIFFERS, reason, record, comparison, place)
+
+
+def find_example_place(variant: Variant, case: Case) -> Place:
+    """Return where the code of a case stands: the example, else the API or the variant."""
+    example = variant.find_example(case.id)
+    if example is not None:
+        return example.place
+    return (variant.api_place if variant.api else None) or variant.place
+
+
+def locate_error(check: Check, traceback: str) -> tuple[Place, str]:
+    """Return where an example failed, and its traceback with the lines of the YAML file."""
+    assert check.case and check.snippet
+    place = find_example_place(check.variant, check.case)
+    lines = check.snippet.yaml_lines
+
+    def translate(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return f'File "{place.file}", line {_find_line(lines, number)}'
+
+    frames = [int(found[1]) for found in _EXAMPLE_FRAME.finditer(traceback)]
+    if frames:
+        # The first frame is the module's own: where the example called what failed.
+        place = Place(place.file, _find_line(lines, frames[0]), 1)
+    return place, _EXAMPLE_FRAME.sub(translate, traceback)
+
+
+def _find_line(lines: tuple[int, ...], number: int) -> int:
+    return lines[min(max(number, 1), len(lines)) - 1]
+
+
+def list_failures(report: Report, fail_on: Iterable[str]) -> list[Fault]:
+    """Return the verdicts that a build should warn about, at their places."""
+    wanted = set(fail_on)
+    faults = []
+    for judgement in report.judgements:
+        if judgement.verdict.value in wanted:
+            check = judgement.check
+            where = f"{check.op.operation}, {check.variant.framework}"
+            if judgement.case and judgement.device:
+                where += f", case {judgement.case.id} on {judgement.device}"
+            faults.append(
+                Fault(
+                    judgement.place or check.variant.place,
+                    judgement.verdict.value,
+                    f"{where}: {judgement.reason}",
+                )
+            )
+    return faults
+
+
+def list_api_faults(report: Report, registry: Registry, ops: Iterable[Op]) -> list[Fault]:
+    """Return a fault for each API name that does not exist in its framework."""
+    faults = []
+    for op in ops:
+        for key, variant in op.variants.items():
+            fact = report.apis.get((key, variant.api or ""))
+            if fact is None or fact.exists or variant.unsupported is not None:
+                continue
+            label = registry.find_label(key)
+            nearest = ", ".join(fact.nearest)
+            faults.append(
+                Fault(
+                    variant.api_place or variant.place,
+                    "no-such-api",
+                    f"{op.operation}: {variant.api!r} does not exist in the installed {label}",
+                    f"nearest: {nearest}" if nearest else "check the name",
+                )
+            )
+    return faults
