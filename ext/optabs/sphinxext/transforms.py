@@ -1,0 +1,166 @@
+"""At write time: framework sections become tabs in HTML, plain sections with evidence elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from optabs.sphinxext.domain import get_build
+from optabs.sphinxext.nodes import (
+    op_case,
+    op_notes,
+    op_notice,
+    op_parameters,
+    op_signature,
+    op_tabs,
+)
+
+
+class GroupTabs(SphinxPostTransform):
+    """Wraps the framework sections of a page in one node, which HTML writes as tabs."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """See SphinxPostTransform."""
+        sections = [node for node in self.document.findall(nodes.section) if "framework" in node]
+        if not sections:
+            return
+        parent = sections[0].parent
+        group = op_tabs(op=sections[0]["op"])
+        parent.insert(parent.index(sections[0]), group)
+        for section in sections:
+            parent.remove(section)
+            group += section
+
+
+class WritePlain(SphinxPostTransform):
+    """Replaces our nodes by those that every builder knows."""
+
+    default_priority = 900
+
+    def is_supported(self) -> bool:
+        """Every builder but HTML's."""
+        return bool(self.app.builder.format != "html")
+
+    def run(self, **kwargs: Any) -> None:
+        """See SphinxPostTransform."""
+        build = get_build(self.env)
+        for notice in list(self.document.findall(op_notice)):
+            notice.replace_self([_paragraph(notice["title"]), *map(_paragraph, notice["lines"])])
+        for signature in list(self.document.findall(op_signature)):
+            signature.replace_self(_write_head(build.get_op_context(signature["op"])))
+        for parameters in list(self.document.findall(op_parameters)):
+            parameters.replace_self(_write_parameters(build.get_op_context(parameters["op"])))
+        for section in list(self.document.findall(nodes.section)):
+            if "framework" in section:
+                tab = build.get_tab_context(section["op"], section["framework"])
+                _write_section(section, tab)
+
+
+def _paragraph(*parts: str | nodes.Node) -> nodes.paragraph:
+    children = [nodes.Text(part) if isinstance(part, str) else part for part in parts]
+    return nodes.paragraph("", "", *children)
+
+
+def _literal(text: str) -> nodes.literal:
+    return nodes.literal(text, text)
+
+
+def _block(text: str) -> nodes.literal_block:
+    return nodes.literal_block(text, text.rstrip("\n"), language="none")
+
+
+def _bullets(items: list[nodes.paragraph]) -> nodes.bullet_list:
+    return nodes.bullet_list("", *(nodes.list_item("", item) for item in items))
+
+
+def _write_head(op: dict[str, Any]) -> list[nodes.Node]:
+    found: list[nodes.Node] = [_paragraph(_literal(op["signature"]))]
+    if op["aliases"]:
+        found.append(_paragraph("Also known as ", ", ".join(op["aliases"]), "."))
+    return found
+
+
+def _write_parameters(op: dict[str, Any]) -> list[nodes.Node]:
+    items = []
+    for each in op["parameters"]:
+        default = f", default {each['default']}" if each["default"] is not None else ""
+        about = f" ({each['type'] or 'any'}{default})"
+        items.append(
+            _paragraph(_literal(each["name"]), about, f": {each['doc']}" if each["doc"] else "")
+        )
+    found: list[nodes.Node] = [_bullets(items)] if items else []
+    if op["return_type"]:
+        found.append(_paragraph("Returns ", _literal(op["return_type"]), "."))
+    return found
+
+
+def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
+    """Fill a framework's section with the facts and the evidence of its tab."""
+    title, *content = section.children
+    facts = [_paragraph("Verdict: ", tab["verdict"].replace("_", " "), ".")]
+    if tab["reason"]:
+        facts.append(_paragraph(tab["reason"]))
+    if tab["api"]:
+        name: nodes.Node = _literal(tab["api"])
+        if tab["api_url"]:
+            name = nodes.reference("", "", name, refuri=tab["api_url"], internal=False)
+        facts.append(_paragraph("API: ", name, f" ({tab['api_note']})" if tab["api_note"] else ""))
+    facts.append(_paragraph("Strategy: ", tab["strategy"], "."))
+    facts += [_paragraph(fault) for fault in tab["faults"]]
+    section.clear()
+    section += [title, *facts]
+    if tab["mapping"]:
+        section += _bullets([_write_argument(row) for row in tab["mapping"]])
+    cases = {case["id"]: case for case in tab["cases"]}
+    for node in content:
+        if isinstance(node, op_notes):
+            section += node.children
+        elif isinstance(node, op_case) and node["case"] in cases:
+            section += _write_case(cases[node["case"]], node.children)
+
+
+def _write_argument(row: dict[str, Any]) -> nodes.paragraph:
+    if row["change"] == "injected":
+        return _paragraph(_literal(f"{row['framework']}={row['value']}"), " is added.")
+    if row["change"] == "dropped":
+        return _paragraph(_literal(row["standard"]), " is dropped.")
+    return _paragraph(_literal(row["standard"]), " is ", _literal(row["framework"]), ".")
+
+
+def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node]:
+    found: list[nodes.Node] = [nodes.rubric("", case["title"] or case["id"]), *code]
+    for output in case["outputs"]:
+        found += [_paragraph("Output:"), _block(output["text"])]
+    found += [
+        _paragraph(f"Known difference: {item['text']} {item['reason']}")
+        for item in case["differences"]
+    ]
+    for result in case["results"]:
+        found.append(_paragraph(_describe_result(result)))
+        if result["message"]:
+            found.append(_block(result["message"]))
+        if result["traceback"]:
+            found.append(_block(result["traceback"]))
+    return found
+
+
+def _describe_result(result: dict[str, Any]) -> str:
+    parts = [f"{result['label']} on {result['device']}"]
+    if result["device_name"]:
+        parts[0] += f" ({result['device_name']})"
+    if result["framework_version"]:
+        parts.append(f"version {result['framework_version']}")
+        parts.append(f"Python {result['python_version']}")
+        parts.append(result["ran_at"])
+    if result["max_abs_error"] is not None:
+        parts.append(
+            f"largest error {result['max_abs_error']} absolute, "
+            f"{result['max_rel_error']} relative, allowed {result['atol']} + "
+            f"{result['rtol']} × |expected| ({result['tolerance_source']})"
+        )
+    return "; ".join(parts) + "."
