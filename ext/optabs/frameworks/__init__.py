@@ -55,7 +55,12 @@ _DOCS = Record(
     "docs",
     {
         "inventory": Key(TEXT, "The address of the framework's Sphinx inventory.", "…/objects.inv"),
-        "page": Key(TEXT, "A pattern for an API's page: {api}, {path}, {name}.", "…/{api}.html"),
+        "page": Key(
+            TEXT,
+            "A pattern for an API's page: {api}, {name} (its last part), "
+            "{path} (with slashes), {rest} (the path without its first part).",
+            "…/{api}.html",
+        ),
     },
 )
 
@@ -67,7 +72,10 @@ _FRAMEWORK = Record(
         "python": Key(TEXT, "The Python versions that it runs on.", ">=3.11,<3.15", required=True),
         "environment": Key(TEXT, "The environment, if shared with another framework.", "jax"),
         "distributions": Key(
-            TEXTS, "Its distributions; the first one's version is shown.", ["torch"], required=True
+            TEXTS,
+            "The names it is distributed under; the first one installed is its version.",
+            ["torch"],
+            required=True,
         ),
         "devices": Key(
             TEXTS, "The devices that it can use anywhere.", ["cpu", "cuda"], required=True
@@ -166,8 +174,9 @@ class Framework:
         if self.page is None:
             return None
         full = self.expand_api(api)
+        path = full.replace(".", "/")
         return self.page.format(
-            api=full, path=full.replace(".", "/"), short=api, name=full.rpartition(".")[2]
+            api=full, path=path, rest=path.partition("/")[2], name=full.rpartition(".")[2]
         )
 
 

@@ -92,7 +92,8 @@ def _find_for(
         fingerprint = compute_fingerprint(python)
     except InterpreterError as error:
         return [Target(framework.key, "cpu", framework.precision, None, reason=error.message)]
-    version = fingerprint.distributions.get(normalise(framework.distributions[0]))
+    names = [normalise(name) for name in framework.distributions]
+    version = next(filter(None, map(fingerprint.distributions.get, names)), None)
     if version is None:
         missing = f"{framework.distributions[0]} is not installed for {python}"
         return [Target(framework.key, "cpu", framework.precision, None, reason=reason or missing)]

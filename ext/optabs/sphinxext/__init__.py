@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optabs.sphinxext import events, nodes
+from optabs.sphinxext.directives import OpsDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
 from optabs.sphinxext.parser import OpParser
 from optabs.sphinxext.transforms import GroupTabs, WritePlain
@@ -27,6 +28,7 @@ def setup_extension(app: Sphinx) -> None:
     app.add_source_parser(OpParser)
     app.add_domain(OpDomain)
     app.add_role("op", OpRole())
+    app.add_directive("ops", OpsDirective)
     app.add_post_transform(GroupTabs)
     app.add_post_transform(WritePlain)
     nodes.add_nodes(app)

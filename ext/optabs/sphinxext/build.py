@@ -153,6 +153,21 @@ class Build:
                     parts.append(str(reason))
         return hash_parts(*parts)
 
+    def hash_listing(self) -> str:
+        """Return a hash of what lists of all ops show."""
+        return hash_parts(
+            [
+                [
+                    op.operation,
+                    op.category,
+                    str(op.path),
+                    sorted(op.variants),
+                    [key for key, each in op.variants.items() if each.unsupported is not None],
+                ]
+                for op in self.catalog.ops
+            ]
+        )
+
     def hash_evidence(self, op: Op) -> str:
         """Return a hash of the evidence that an op's page shows."""
         tabs = [self.get_tab_context(op.operation, key) for key in op.variants]

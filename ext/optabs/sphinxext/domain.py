@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
@@ -35,7 +36,7 @@ class OpDomain(Domain):
     label = "Op"
     object_types: ClassVar[dict[str, ObjType]] = {"op": ObjType("op", "op")}
     roles: ClassVar[dict[str, Any]] = {"op": XRefRole()}
-    initial_data: ClassVar[dict[str, Any]] = {"ops": {}, "digests": {}}
+    initial_data: ClassVar[dict[str, Any]] = {"ops": {}, "digests": {}, "listings": {}}
     data_version = 1
 
     build: Build | None = None
@@ -46,9 +47,14 @@ class OpDomain(Domain):
         self.data["ops"].update(dict.fromkeys(names, docname))
         self.data["digests"][docname] = digest
 
+    def note_listing(self, docname: str) -> None:
+        """Remember that a document lists the whole catalogue, and what it found there."""
+        self.data["listings"][docname] = get_build(self.env).hash_listing()
+
     def clear_doc(self, docname: str) -> None:
         """See Domain."""
         self.data["digests"].pop(docname, None)
+        self.data["listings"].pop(docname, None)
         for name in [name for name, place in self.data["ops"].items() if place == docname]:
             del self.data["ops"][name]
 
@@ -57,9 +63,10 @@ class OpDomain(Domain):
         self.data["ops"].update(
             {name: place for name, place in otherdata["ops"].items() if place in docnames}
         )
-        self.data["digests"].update(
-            {place: digest for place, digest in otherdata["digests"].items() if place in docnames}
-        )
+        for kind in ("digests", "listings"):
+            self.data[kind].update(
+                {place: value for place, value in otherdata[kind].items() if place in docnames}
+            )
 
     def resolve_xref(
         self,
@@ -101,3 +108,8 @@ def get_build(env: BuildEnvironment) -> Build:
     domain = env.domains["op"]
     assert isinstance(domain, OpDomain) and domain.build is not None
     return domain.build
+
+
+def find_docname(env: BuildEnvironment, path: Path) -> str:
+    """Return the document that an entry's file is."""
+    return env.path2doc(path) or path.stem

@@ -18,7 +18,7 @@ from optabs.export import build_export, write_export
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
 from optabs.sphinxext.build import Build, read_pages, write_pages
-from optabs.sphinxext.domain import OpDomain, get_build
+from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.html import find_assets, make_jinja
 from optabs.sphinxext.links import Links
 from optabs.verify import list_api_faults, list_failures
@@ -131,13 +131,15 @@ def on_env_get_outdated(
 ) -> list[str]:
     """Read a page again when its snippets change though its file does not."""
     build = get_build(env)
-    digests = env.domains["op"].data["digests"]
-    docnames = {_find_docname(env, entry.path): entry for entry in build.catalog.entries}
-    return [
+    data = env.domains["op"].data
+    entries = {find_docname(env, entry.path): entry for entry in build.catalog.entries}
+    pages = [
         docname
-        for docname, entry in docnames.items()
-        if docname in digests and digests[docname] != build.hash_claims(entry)
+        for docname, digest in data["digests"].items()
+        if docname in entries and digest != build.hash_claims(entries[docname])
     ]
+    listing = build.hash_listing()
+    return pages + [docname for docname, digest in data["listings"].items() if digest != listing]
 
 
 def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
@@ -158,14 +160,10 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     )
 
 
-def _find_docname(env: BuildEnvironment, path: Path) -> str:
-    return env.path2doc(path) or path.stem
-
-
 def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
     pages = {}
     for op in build.catalog.ops:
-        docname = _find_docname(env, op.path)
+        docname = find_docname(env, op.path)
         if docname in env.found_docs:
             pages[docname] = build.hash_evidence(op)
     return pages
@@ -214,7 +212,7 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
         return
     pages = _hash_pages(app.env, build)
     if app.builder.format == "html":
-        docnames = {op.operation: _find_docname(app.env, op.path) for op in build.catalog.ops}
+        docnames = {op.operation: find_docname(app.env, op.path) for op in build.catalog.ops}
         write_export(
             build_export(build.catalog.ops, build.registry, build.targets, report, docnames),
             Path(app.outdir) / EXPORT_FILE,

@@ -60,8 +60,13 @@ class Links:
         if framework is None:
             return None
         full = framework.expand_api(api)
-        known = self._found.get(key, {})
-        return known.get(full) or known.get(api) or framework.write_link(api)
+        # Frameworks use each other: what Flax takes from JAX is in JAX's documentation.
+        root = full.partition(".")[0]
+        owners = [each for each in self._registry.frameworks.values() if root in each.distributions]
+        for each in (framework, *owners):
+            if full in self._found.get(each.key, {}):
+                return self._found[each.key][full]
+        return (owners[0] if owners else framework).write_link(full)
 
     def _file(self, framework: Framework) -> Path:
         return self._folder / f"{framework.key}.inv"

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-_BIT_GENERATOR = np.random.get_bit_generator()
+_random: Any = np.random
+_polynomial: Any = np.polynomial
+
+_BIT_GENERATOR = _random.get_bit_generator()
 _BUFFER_SIZE = np.getbufsize()
 _PRINT_STYLE = "ascii" if os.name == "nt" else "unicode"  # NumPy's own choice
 
@@ -22,11 +25,11 @@ def reset(device: str, seed: int) -> None:
 
     The worker itself resets NumPy's seed, error state and print options.
     """
-    if np.random.get_bit_generator() is not _BIT_GENERATOR:
-        np.random.set_bit_generator(_BIT_GENERATOR)
-        np.random.seed(seed)
+    if _random.get_bit_generator() is not _BIT_GENERATOR:
+        _random.set_bit_generator(_BIT_GENERATOR)
+        _random.seed(seed)
     np.setbufsize(_BUFFER_SIZE)
-    np.polynomial.set_default_printstyle(_PRINT_STYLE)
+    _polynomial.set_default_printstyle(_PRINT_STYLE)
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable
 
 import numpy as np
@@ -36,14 +37,8 @@ _SWITCHES: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
 ]
 for _kind in ("cpu", "cuda"):
     _SWITCHES += [
-        (
-            lambda kind=_kind: torch.is_autocast_enabled(kind),
-            lambda value, kind=_kind: torch.set_autocast_enabled(kind, value),
-        ),
-        (
-            lambda kind=_kind: torch.get_autocast_dtype(kind),
-            lambda value, kind=_kind: torch.set_autocast_dtype(kind, value),
-        ),
+        (partial(torch.is_autocast_enabled, _kind), partial(torch.set_autocast_enabled, _kind)),
+        (partial(torch.get_autocast_dtype, _kind), partial(torch.set_autocast_dtype, _kind)),
     ]
 for _owner, _name in (
     (backends.cudnn, "enabled"),
@@ -59,12 +54,7 @@ for _owner, _name in (
     (backends.quantized, "engine"),
     (torch.utils.deterministic, "fill_uninitialized_memory"),
 ):
-    _SWITCHES.append(
-        (
-            lambda owner=_owner, name=_name: getattr(owner, name),
-            lambda value, owner=_owner, name=_name: setattr(owner, name, value),
-        )
-    )
+    _SWITCHES.append((partial(getattr, _owner, _name), partial(setattr, _owner, _name)))
 _DEFAULTS = [(read, write, read()) for read, write in _SWITCHES]
 
 # Hooks on all modules, as register_module_forward_hook and its like leave them.
