@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from optabs.catalog.model import Catalog
+from optabs.catalog.model import Catalog, Entry, Op
 from optabs.errors import Fault, OptabsError, suggest_name
 from optabs.export import build_export, write_export
 from optabs.frameworks import Registry
@@ -20,9 +20,12 @@ from optabs.project import open_project
 from optabs.records import Verdict
 from optabs.run.console import RunProgress
 from optabs.run.targets import find_reference, find_targets
+from optabs.run.warm import WarmWorkers
 from optabs.verify import (
+    Judgement,
     Report,
     Tally,
+    combine_verdicts,
     judge_plan,
     list_api_faults,
     list_failures,
@@ -164,87 +167,95 @@ def _verify(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     project = open_project(Path.cwd(), arguments.paths)
     registry = project.load_registry()
-    catalog, faults = project.load_catalog(registry)
-    catalog = _narrow(catalog, arguments.op)
     selected = _select(registry, arguments)
     targets = find_targets(
         registry, selected, project.environments, project.cache, arguments.python
     )
-    if arguments.framework or arguments.device:
+    if arguments.framework:
         targets = [target for target in targets if target.framework in selected]
-        catalog = _keep_variants(catalog, set(selected) if arguments.framework else None)
+    reference = find_reference(registry, project.cache)
     options = Options(tuple(arguments.device), arguments.time_limit, arguments.fresh)
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    with Ledger(project.ledger) as ledger:
+    narrowing = _Narrowing(arguments.op, selected if arguments.framework else None)
+    entries: list[Entry] = []
+    with Ledger(project.ledger) as ledger, WarmWorkers() as warm:
         if ledger.notice:
             print(f"optabs: {ledger.notice}", file=sys.stderr)
-        plan = make_plan(
-            catalog, registry, targets, find_reference(registry, project.cache), ledger, options
-        )
-        tally = Tally(reused=sum(check.key in plan.known for check in plan.checks))
+        ops = narrowing.filter(_keep(project.read_entries(), entries))
+        plan = make_plan(ops, registry, targets, reference, ledger, options, warm.start)
+        catalog, faults = project.check(entries, registry)
+        narrowing.check(catalog)
+        faults = narrowing.filter_faults(faults, catalog)
+        for fault in faults:
+            print(fault, file=sys.stderr)
+        tally = Tally(reused=plan.count_known())
         with RunProgress(plan.size, sys.stderr) as progress:
-            run_plan(plan, registry, ledger, progress.watch)
+            run_plan(plan, registry, ledger, progress.watch, warm)
         tally.executed = progress.executed
         tally.seconds = time.monotonic() - started
         report = judge_plan(plan, ledger, tally)
-    missing = _print_report(catalog, registry, report)
+    shown = list(narrowing.filter(catalog.ops))
+    missing = _print_report(shown, registry, report)
     if arguments.json:
-        write_export(build_export(catalog.ops, registry, targets, report), arguments.json)
+        write_export(build_export(shown, registry, targets, report), arguments.json)
     bad = report.count()[Verdict.FAILED] + report.count()[Verdict.DIFFERS]
     return 1 if bad or faults or missing else 0
 
 
-def _narrow(catalog: Catalog, names: Sequence[str]) -> Catalog:
-    if not catalog.entries:
-        raise OptabsError("the catalogue is empty", "name a folder of entries, or entry files")
-    for name in names:
-        if name not in catalog.by_name:
-            raise OptabsError(f"there is no op {name!r}", suggest_name(name, catalog.by_name))
-    if not names:
-        return catalog
-    wanted = {catalog.by_name[name].operation for name in names}
-    return Catalog(
-        tuple(entry for entry in catalog.entries if entry.op and entry.op.operation in wanted)
-    )
+def _keep(entries: Iterable[Entry], kept: list[Entry]) -> Iterator[Op]:
+    for entry in entries:
+        kept.append(entry)
+        if entry.op is not None:
+            yield entry.op
 
 
-def _keep_variants(catalog: Catalog, selected: set[str] | None) -> Catalog:
-    if selected is None:
-        return catalog
-    return Catalog(
-        tuple(
-            replace(
-                entry,
-                op=replace(
-                    entry.op,
-                    variants={
-                        key: variant
-                        for key, variant in entry.op.variants.items()
-                        if key in selected
-                    },
-                ),
+@dataclass(frozen=True)
+class _Narrowing:
+    """The ops and frameworks that the command line names; all, where it names none."""
+
+    names: Sequence[str]
+    frameworks: Sequence[str] | None
+
+    def filter(self, ops: Iterable[Op]) -> Iterator[Op]:
+        for op in ops:
+            if self.names and not {op.operation, *op.aliases} & set(self.names):
+                continue
+            if self.frameworks is None:
+                yield op
+                continue
+            yield replace(
+                op,
+                variants={
+                    key: variant for key, variant in op.variants.items() if key in self.frameworks
+                },
             )
-            if entry.op
-            else entry
-            for entry in catalog.entries
-        )
-    )
+
+    def filter_faults(self, faults: list[Fault], catalog: Catalog) -> list[Fault]:
+        """Return the faults in the files of the ops that are named."""
+        files = {op.place.file for op in self.filter(catalog.ops)}
+        return [fault for fault in faults if not self.names or fault.place.file in files]
+
+    def check(self, catalog: Catalog) -> None:
+        """Raise OptabsError where there is nothing of the name."""
+        if not catalog.entries:
+            raise OptabsError("the catalogue is empty", "name a folder of entries, or entry files")
+        for name in self.names:
+            if name not in catalog.by_name:
+                raise OptabsError(f"there is no op {name!r}", suggest_name(name, catalog.by_name))
 
 
-def _print_report(catalog: Catalog, registry: Registry, report: Report) -> list[Fault]:
+def _print_report(ops: Sequence[Op], registry: Registry, report: Report) -> list[Fault]:
     """Print the table, what failed, and the summary; returns the faults of API names."""
-    keys = registry.sort_keys({key for op in catalog.ops for key in op.variants})
+    keys = registry.sort_keys({key for op in ops for key in op.variants})
     rows = [["op", *keys]]
-    for op in catalog.ops:
-        rows.append([op.operation, *(_write_cell(report, op.operation, key) for key in keys)])
+    for op in ops:
+        rows.append([op.operation, *(_write_cell(report.list_variant(op, key)) for key in keys)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     failures = list_failures(report, (Verdict.FAILED, Verdict.DIFFERS))
-    missing = list_api_faults(report, registry, catalog.ops)
+    missing = list_api_faults(report, registry, ops)
     for fault in [*failures, *missing]:
         print(fault)
     for reason in sorted(
@@ -259,21 +270,9 @@ def _print_report(catalog: Catalog, registry: Registry, report: Report) -> list[
     return missing
 
 
-def _write_cell(report: Report, operation: str, key: str) -> str:
-    found = [
-        judgement
-        for judgement in report.judgements
-        if (judgement.check.op.operation, judgement.check.variant.framework) == (operation, key)
-    ]
-    verdicts = {judgement.verdict for judgement in found}
-    for verdict in (
-        Verdict.FAILED,
-        Verdict.DIFFERS,
-        Verdict.STALE,
-        Verdict.NOT_RUN,
-        Verdict.UNTESTABLE,
-        Verdict.UNSUPPORTED,
-    ):
-        if verdict in verdicts:
-            return _CELLS[verdict]
-    return f"ok {len(found)}" if found else ""
+def _write_cell(judgements: list[Judgement]) -> str:
+    verdicts = {judgement.verdict for judgement in judgements}
+    worst = combine_verdicts(judgements)
+    if not verdicts:
+        return ""
+    return f"ok {len(judgements)}" if worst is Verdict.VERIFIED else _CELLS[worst]

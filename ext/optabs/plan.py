@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optabs.catalog.model import Case, Catalog, Op, Variant
+from optabs.catalog.model import Case, Op, Variant
+from optabs.errors import Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.records import Outcome, Record, Verdict, dump_json, hash_parts
@@ -26,8 +27,7 @@ DEFAULT_TIME_LIMIT = 60.0
 class Check:
     """One thing to be judged: a variant, mostly in a case on a device.
 
-    Either `refusal` says why nothing runs, or there is a snippet. `key` is None where nothing is
-    installed that could run it; `claim` is the part of the key that is the entry's own.
+    Either `refusal` says why nothing runs, or there are a snippet and its job.
     """
 
     op: Op
@@ -35,18 +35,27 @@ class Check:
     case: Case | None = None
     target: Target | None = None
     snippet: Snippet | None = None
-    key: str | None = None
-    claim: str | None = None
+    job: Job | None = None
     refusal: tuple[Verdict, str] | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key of the record that decides, or None where nothing is installed to make it."""
+        return self.job.key or None if self.job else None
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The computed part of a case's oracle; `key` is None where all of it is literal."""
+    """The computed part of a case's oracle; without a job all of it is literal."""
 
-    snippet: Snippet | None
-    key: str | None
-    names: tuple[str, ...] = ()
+    reason: str = ""
+    """Why it cannot be computed."""
+    job: Job | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key of the record that holds it."""
+        return self.job.key or None if self.job else None
 
 
 @dataclass
@@ -54,13 +63,18 @@ class Plan:
     """What is to be judged, and what has to be run for it."""
 
     checks: list[Check]
-    references: dict[tuple[str, str], Reference]
+    references: dict[tuple[Place, str], Reference]
+    """By the place of the op, since a faulty catalogue may name two ops alike, and case id."""
     apis: dict[tuple[str, str], str]
     """Key of the fact whether an API exists, by (framework, API name)."""
     batches: list[Batch]
     known: dict[str, Record]
     unavailable: dict[tuple[str, str], str] = field(default_factory=dict)
     """Why a framework cannot be run on a device, as far as is known."""
+
+    def count_known(self) -> int:
+        """The number of checks whose record was there before anything was run."""
+        return sum(check.key in self.known for check in self.checks)
 
     @property
     def size(self) -> int:
@@ -79,59 +93,175 @@ class Options:
 
 
 def make_plan(
-    catalog: Catalog,
+    ops: Iterable[Op],
     registry: Registry,
     targets: Sequence[Target],
     reference: Target,
     ledger: Ledger,
     options: Options,
+    want: Callable[[Target], None] = lambda target: None,
 ) -> Plan:
-    """Return the plan for a catalogue; only what the ledger does not know is to be run."""
-    checks = [check for op in catalog.ops for check in _list_checks(op, registry, targets, options)]
-    references = {
-        (op.operation, case.id): _plan_reference(op, case, registry, reference)
-        for op in catalog.ops
-        for case in op.cases
-    }
-    apis = _list_apis(catalog, registry, targets)
-    keys = {check.key for check in checks if check.key}
-    keys |= {item.key for item in references.values() if item.key}
-    known = {} if options.fresh else ledger.find(keys)
-    # A run that was ended by a shorter limit than today's says nothing about today's.
-    known = {
-        key: record
-        for key, record in known.items()
-        if record.outcome is not Outcome.TIMED_OUT or record.time_limit >= options.time_limit
-    }
-    plan = Plan(checks, references, apis, [], known)
-    _note_unavailable(plan, targets, ledger)
-    facts = set(ledger.find_facts(apis.values()))
-    plan.batches = list(_make_batches(plan, catalog, registry, targets, reference, facts, options))
-    return plan
+    """Return the plan for some ops; only what the ledger does not know is to be run.
+
+    `want` is told, while `ops` are still being read, which targets will have something to run.
+    """
+    planner = _Planner(registry, targets, reference, ledger, options, want)
+    for op in ops:
+        planner.add(op)
+    return planner.finish()
 
 
-def _list_checks(
-    op: Op, registry: Registry, targets: Sequence[Target], options: Options
-) -> Iterator[Check]:
-    for key in registry.sort_keys(op.variants):
-        variant = op.variants[key]
-        framework = registry.frameworks.get(key)
-        refusal = _refuse_variant(op, variant, framework is not None)
-        if refusal or framework is None:
-            yield Check(op, variant, refusal=refusal)
-            continue
-        for case in op.cases:
-            try:
-                snippet = build_snippet(op, case, variant, framework)
-            except NoSnippet as reason:
-                yield Check(op, variant, case, refusal=(Verdict.UNTESTABLE, str(reason)))
+class _Planner:
+    """Builds a plan op by op."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        targets: Sequence[Target],
+        reference: Target,
+        ledger: Ledger,
+        options: Options,
+        want: Callable[[Target], None],
+    ) -> None:
+        self.registry = registry
+        self.targets = targets
+        self.reference = reference
+        self.ledger = ledger
+        self.options = options
+        self.want = want
+        self.plan = Plan([], {}, {}, [], {})
+        self.jobs: dict[Target, dict[str, Job]] = {}
+        self.identities = {
+            target.framework: target.identity
+            for target in targets
+            if target.identity and target.device == "cpu"
+        }
+        self.note_unavailable()
+
+    def note_unavailable(self) -> None:
+        keys = {unavailable_key(each.identity): each for each in self.targets if each.identity}
+        for key, reason in self.ledger.find_facts(keys).items():
+            self.plan.unavailable[keys[key].framework, keys[key].device] = reason
+        for target in self.targets:
+            if target.reason:
+                self.plan.unavailable[target.framework, target.device] = target.reason
+
+    def add(self, op: Op) -> None:
+        """Plan one op: its checks, its oracles, the API names it mentions."""
+        checks = list(self.list_checks(op))
+        references = {case.id: self.plan_reference(op, case) for case in op.cases}
+        keys = [check.key for check in checks] + [item.key for item in references.values()]
+        self.plan.known.update(self.find_known([key for key in keys if key]))
+        for check in checks:
+            if check.job and check.target and check.job.key not in self.plan.known:
+                self.add_job(check.target, check.job)
+        for item in references.values():
+            if item.job and item.job.key not in self.plan.known:
+                self.add_job(self.reference, item.job)
+        self.plan.checks += checks
+        self.plan.references.update({(op.place, case): item for case, item in references.items()})
+        for key, variant in op.variants.items():
+            if variant.api and key in self.identities:
+                full = self.registry.frameworks[key].expand_api(variant.api)
+                fact = hash_parts("api", full, self.identities[key])
+                self.plan.apis[key, variant.api] = fact
+
+    def find_known(self, keys: list[str]) -> dict[str, Record]:
+        if self.options.fresh:
+            return {}
+        # A run that was ended by a shorter limit than today's says nothing about today's.
+        return {
+            key: record
+            for key, record in self.ledger.find(keys).items()
+            if record.outcome is not Outcome.TIMED_OUT
+            or record.time_limit >= self.options.time_limit
+        }
+
+    def add_job(self, target: Target, job: Job) -> None:
+        if target.spec and (target.framework, target.device) not in self.plan.unavailable:
+            if target not in self.jobs:
+                self.want(target)
+            self.jobs.setdefault(target, {})[job.key] = job
+
+    def list_checks(self, op: Op) -> Iterator[Check]:
+        for key in self.registry.sort_keys(op.variants):
+            variant = op.variants[key]
+            framework = self.registry.frameworks.get(key)
+            refusal = _refuse_variant(op, variant, framework is not None)
+            if refusal or framework is None:
+                yield Check(op, variant, refusal=refusal)
                 continue
-            for target in targets:
-                if target.framework == key and target.device in (
-                    options.devices or [target.device]
-                ):
-                    claim = hash_parts(key, snippet.code, case.result_names, target.device)
-                    yield Check(op, variant, case, target, snippet, _make_key(claim, target), claim)
+            for case in op.cases:
+                try:
+                    snippet = build_snippet(op, case, variant, framework)
+                except NoSnippet as reason:
+                    yield Check(op, variant, case, refusal=(Verdict.UNTESTABLE, str(reason)))
+                    continue
+                for target in self.targets:
+                    if target.framework == key and self.wants_device(target.device):
+                        yield Check(
+                            op,
+                            variant,
+                            case,
+                            target,
+                            snippet,
+                            self.make_job(op, case, snippet, case.result_names, target, key),
+                        )
+
+    def wants_device(self, device: str) -> bool:
+        return not self.options.devices or device in self.options.devices
+
+    def plan_reference(self, op: Op, case: Case) -> Reference:
+        try:
+            snippet = build_reference(op, case, self.registry.frameworks["numpy"])
+        except NoSnippet as reason:
+            return Reference(str(reason))
+        if snippet is None:
+            return Reference()
+        return Reference(
+            self.reference.reason,
+            self.make_job(op, case, snippet, list_reference_names(case), self.reference, REFERENCE),
+        )
+
+    def make_job(
+        self,
+        op: Op,
+        case: Case,
+        snippet: Snippet,
+        names: tuple[str, ...],
+        target: Target,
+        framework: str,
+    ) -> Job:
+        claim = hash_parts(framework, snippet.code, names, target.device)
+        key = hash_parts(claim, target.identity) if target.identity else ""
+        limit = case.time_limit or self.options.time_limit
+        return Job(key, claim, op.operation, case.id, snippet.code, names, limit)
+
+    def finish(self) -> Plan:
+        """Return the plan, with a batch for each target that has something to do."""
+        facts = set(self.ledger.find_facts(self.plan.apis.values()))
+        apis: dict[str, set[str]] = {}
+        for (key, api), fact in self.plan.apis.items():
+            if fact not in facts:
+                # Looked up under the full name, so that aliases need not exist there.
+                apis.setdefault(key, set()).add(self.registry.frameworks[key].expand_api(api))
+        for target in (*self.targets, self.reference):
+            jobs = tuple(self.jobs.get(target, {}).values())
+            names = apis.get(target.framework, set()) if target.device == "cpu" else set()
+            if target.spec and (jobs or names):
+                self.plan.batches.append(
+                    Batch(
+                        target.framework,
+                        target.device,
+                        target.spec,
+                        target.framework_version,
+                        target.python_version,
+                        target.precision,
+                        jobs,
+                        tuple(sorted(names)),
+                    )
+                )
+        return self.plan
 
 
 def _refuse_variant(op: Op, variant: Variant, has_runtime: bool) -> tuple[Verdict, str] | None:
@@ -151,131 +281,9 @@ def _refuse_variant(op: Op, variant: Variant, has_runtime: bool) -> tuple[Verdic
     return None
 
 
-def _make_key(claim: str, target: Target) -> str | None:
-    return hash_parts(claim, target.identity) if target.identity else None
-
-
-def _plan_reference(op: Op, case: Case, registry: Registry, target: Target) -> Reference:
-    try:
-        snippet = build_reference(op, case, registry.frameworks["numpy"])
-    except NoSnippet:
-        # The fault is reported by the catalogue's checks; the case is judged without an oracle.
-        return Reference(None, "")
-    if snippet is None:
-        return Reference(None, None)
-    return Reference(
-        snippet,
-        _make_key(hash_parts(REFERENCE, snippet.code), target) or "",
-        list_reference_names(case),
-    )
-
-
-def _list_apis(
-    catalog: Catalog, registry: Registry, targets: Sequence[Target]
-) -> dict[tuple[str, str], str]:
-    """Return the key of the fact about each API name that can be looked up."""
-    identities: dict[str, str] = {}
-    for target in targets:
-        if target.identity and target.device == "cpu":
-            identities[target.framework] = target.identity
-    return {
-        (key, variant.api): hash_parts(
-            "api", registry.frameworks[key].expand_api(variant.api), identities[key]
-        )
-        for op in catalog.ops
-        for key, variant in op.variants.items()
-        if variant.api and key in identities
-    }
-
-
 def unavailable_key(identity: str) -> str:
     """Return the key of the fact that a device cannot be used."""
     return hash_parts("unavailable", identity)
-
-
-def _note_unavailable(plan: Plan, targets: Sequence[Target], ledger: Ledger) -> None:
-    keys = {unavailable_key(target.identity): target for target in targets if target.identity}
-    for key, reason in ledger.find_facts(keys).items():
-        plan.unavailable[keys[key].framework, keys[key].device] = reason
-    for target in targets:
-        if target.reason:
-            plan.unavailable[target.framework, target.device] = target.reason
-
-
-def _make_batches(
-    plan: Plan,
-    catalog: Catalog,
-    registry: Registry,
-    targets: Sequence[Target],
-    reference: Target,
-    facts: set[str],
-    options: Options,
-) -> Iterator[Batch]:
-    jobs: dict[tuple[str, str], dict[str, Job]] = {}
-    for check in plan.checks:
-        if (
-            check.key
-            and check.case
-            and check.snippet
-            and check.target
-            and check.key not in plan.known
-        ):
-            jobs.setdefault((check.target.framework, check.target.device), {})[check.key] = Job(
-                check.key,
-                check.claim or "",
-                check.op.operation,
-                check.case.id,
-                check.snippet.code,
-                check.case.result_names,
-                check.case.time_limit or options.time_limit,
-            )
-    for target in targets:
-        if target.spec is None or (target.framework, target.device) in plan.unavailable:
-            continue
-        # Looked up under the full name, so that aliases need not exist in the environment.
-        apis = (
-            sorted(
-                {
-                    registry.frameworks[key].expand_api(api)
-                    for (key, api), fact in plan.apis.items()
-                    if key == target.framework and fact not in facts
-                }
-            )
-            if target.device == "cpu"
-            else []
-        )
-        wanted = tuple(jobs.get((target.framework, target.device), {}).values())
-        if wanted or apis:
-            yield _make_batch(target, wanted, tuple(apis))
-    oracles = {
-        item.key: Job(
-            item.key,
-            hash_parts(REFERENCE, item.snippet.code),
-            operation,
-            case_id,
-            item.snippet.code,
-            item.names,
-            options.time_limit,
-        )
-        for (operation, case_id), item in plan.references.items()
-        if item.snippet and item.key and item.key not in plan.known
-    }
-    if oracles and reference.spec:
-        yield _make_batch(reference, tuple(oracles.values()), ())
-
-
-def _make_batch(target: Target, jobs: tuple[Job, ...], apis: tuple[str, ...]) -> Batch:
-    assert target.spec is not None
-    return Batch(
-        target.framework,
-        target.device,
-        target.spec,
-        target.framework_version,
-        target.python_version,
-        target.precision,
-        jobs,
-        apis,
-    )
 
 
 def note_api_facts(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from optabs.catalog.check import check_catalog
-from optabs.catalog.load import load_catalog
-from optabs.catalog.model import Catalog
+from optabs.catalog.load import find_files, load_file, make_catalog
+from optabs.catalog.model import Catalog, Entry
 from optabs.errors import Fault
 from optabs.frameworks import Registry, load_registry
 
@@ -42,9 +42,21 @@ class Project:
         """
         return load_registry(self.extra_frameworks)
 
+    def read_entries(self) -> Iterator[Entry]:
+        """Read the catalogue entry by entry.
+
+        Raises:
+            OptabsError: a path does not exist.
+        """
+        return (entry for file in find_files(self.catalog) for entry in load_file(file, self.root))
+
     def load_catalog(self, registry: Registry) -> tuple[Catalog, list[Fault]]:
         """Load the catalogue; returns it with every fault found in it."""
-        catalog = load_catalog(self.catalog, self.root)
+        return self.check(self.read_entries(), registry)
+
+    def check(self, entries: Iterable[Entry], registry: Registry) -> tuple[Catalog, list[Fault]]:
+        """Return the catalogue of some entries, with every fault found in it."""
+        catalog = make_catalog(entries)
         return catalog, check_catalog(catalog, registry.frameworks, registry.runtimeless)
 
 

@@ -10,20 +10,9 @@ from optabs.catalog.model import Case, Op, Variant
 from optabs.compare import Comparison
 from optabs.frameworks import Registry
 from optabs.records import Verdict
-from optabs.verify import ApiFact, Judgement, Report
+from optabs.verify import ApiFact, Judgement, Report, combine_verdicts
 
 Context = dict[str, Any]
-
-# The verdict of a whole tab is the worst of its parts.
-_WORST_FIRST = (
-    Verdict.FAILED,
-    Verdict.DIFFERS,
-    Verdict.STALE,
-    Verdict.NOT_RUN,
-    Verdict.UNTESTABLE,
-    Verdict.UNSUPPORTED,
-    Verdict.VERIFIED,
-)
 
 
 def make_op_context(op: Op, report: Report) -> Context:
@@ -84,12 +73,6 @@ def make_tab_context(
             if any(each.case is case for each in judgements)
         ],
     }
-
-
-def combine_verdicts(judgements: list[Judgement]) -> Verdict:
-    """Return the worst verdict; nothing judged is nothing run."""
-    found = {judgement.verdict for judgement in judgements}
-    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NOT_RUN)
 
 
 def make_anchor(*parts: str) -> str:

@@ -17,6 +17,8 @@ from optabs.ledger import Ledger
 from optabs.plan import Check, Plan, note_api_facts, unavailable_key
 from optabs.records import Outcome, Record, Verdict
 from optabs.run.pool import Event, Finished, Pool, Resolved, Unavailable
+from optabs.run.targets import REFERENCE
+from optabs.run.warm import WarmWorkers
 
 _EXAMPLE_FRAME = re.compile(r'File "<example>", line (\d+)')
 
@@ -57,6 +59,24 @@ class Judgement:
         return self.check.target.device if self.check.target else None
 
 
+# The verdict of a whole variant is the worst of its parts.
+_WORST_FIRST = (
+    Verdict.FAILED,
+    Verdict.DIFFERS,
+    Verdict.STALE,
+    Verdict.NOT_RUN,
+    Verdict.UNTESTABLE,
+    Verdict.UNSUPPORTED,
+    Verdict.VERIFIED,
+)
+
+
+def combine_verdicts(judgements: Iterable[Judgement]) -> Verdict:
+    """Return the worst verdict; nothing judged is nothing run."""
+    found = {judgement.verdict for judgement in judgements}
+    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NOT_RUN)
+
+
 @dataclass
 class Tally:
     """What a run did."""
@@ -76,12 +96,12 @@ class Report:
 
     def list_variant(self, op: Op, framework: str) -> list[Judgement]:
         """Return the judgements on one variant."""
-        return self._by_variant.get((op.operation, framework), [])
+        return self._by_variant.get((op.place, framework), [])
 
     def __post_init__(self) -> None:
-        self._by_variant: dict[tuple[str, str], list[Judgement]] = {}
+        self._by_variant: dict[tuple[Place, str], list[Judgement]] = {}
         for judgement in self.judgements:
-            key = (judgement.check.op.operation, judgement.check.variant.framework)
+            key = (judgement.check.op.place, judgement.check.variant.framework)
             self._by_variant.setdefault(key, []).append(judgement)
 
     def count(self) -> Counter[Verdict]:
@@ -103,12 +123,13 @@ def run_plan(
     registry: Registry,
     ledger: Ledger,
     watch: Callable[[Event], None] = lambda event: None,
+    warm: WarmWorkers | None = None,
 ) -> None:
     """Run what the plan wants run, storing each record as soon as it is there.
 
     May be interrupted at any time: what has finished is stored.
     """
-    events = Pool(plan.batches).run()
+    events = Pool(plan.batches, warm or WarmWorkers()).run()
     try:
         for event in events:
             note_event(event, plan, registry, ledger)
@@ -148,9 +169,7 @@ def judge_plan(plan: Plan, ledger: Ledger, tally: Tally) -> Report:
     ]
     plan.known.update(ledger.find([*keys, *oracles]))
     without = [
-        check.claim
-        for check in plan.checks
-        if check.claim and (check.key is None or check.key not in plan.known)
+        check.job.claim for check in plan.checks if check.job and check.key not in plan.known
     ]
     latest = ledger.find_latest(without)
     facts = ledger.find_facts(plan.apis.values())
@@ -173,13 +192,13 @@ def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:
     if check.refusal is not None:
         verdict, reason = check.refusal
         return Judgement(check, verdict, reason, place=check.variant.place)
-    assert check.case and check.target and check.snippet
+    assert check.target and check.job
     record = plan.known.get(check.key) if check.key else None
     if record is None:
         reason = plan.unavailable.get(
             (check.target.framework, check.target.device), "it was not run"
         )
-        older = latest.get(check.claim or "")
+        older = latest.get(check.job.claim)
         if older is None:
             return Judgement(check, Verdict.NOT_RUN, reason)
         return _judge_stale(check, plan, older, reason)
@@ -210,11 +229,13 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         place, traceback = locate_error(check, error.traceback if error else "")
         return Judgement(check, Verdict.FAILED, reason, record, place=place, traceback=traceback)
     place = find_example_place(check.variant, case)
-    reference = plan.references[op.operation, case.id]
+    reference = plan.references[op.place, case.id]
+    oracle = plan.known.get(reference.key) if reference.key else None
+    if oracle is None and (reference.job or reference.reason):
+        reason = reference.reason or plan.unavailable.get((REFERENCE, "cpu"), "it was not run")
+        return Judgement(check, Verdict.NOT_RUN, f"its oracle was not computed: {reason}", record)
     try:
-        expected = build_expected(
-            case, check.variant.framework, plan.known.get(reference.key) if reference.key else None
-        )
+        expected = build_expected(case, check.variant.framework, oracle)
         actual = {name: decode_tree(tree) for name, tree in record.results.items()}
     except (NoOracle, ValueError) as error:
         return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)

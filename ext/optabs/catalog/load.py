@@ -380,6 +380,10 @@ def load_catalog(paths: Iterable[Path], root: Path) -> Catalog:
     Raises:
         OptabsError: a path does not exist.
     """
-    entries = [entry for file in find_files(paths) for entry in load_file(file, root)]
-    faults = sorted(fault for entry in entries for fault in entry.faults)
-    return Catalog(tuple(entries), tuple(faults))
+    return make_catalog(entry for file in find_files(paths) for entry in load_file(file, root))
+
+
+def make_catalog(entries: Iterable[Entry]) -> Catalog:
+    """Return the catalogue of some entries, with the faults of all of them."""
+    found = tuple(entries)
+    return Catalog(found, tuple(sorted(fault for entry in found for fault in entry.faults)))

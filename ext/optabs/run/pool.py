@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optabs.records import Error, Outcome, Record
+from optabs.run.warm import WarmWorkers
 from optabs.run.worker_process import PIPE_SIZE, WorkerDied, WorkerProcess, WorkerSpec
 
 START_SECONDS = 300.0
@@ -98,6 +99,7 @@ class Pool:
     """Runs batches on local workers."""
 
     batches: Sequence[Batch]
+    warm: WarmWorkers = field(default_factory=WarmWorkers)
     size: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     def run(self) -> Generator[Event, None, None]:
@@ -106,7 +108,8 @@ class Pool:
         for batch in self.batches:
             waiting.put(batch)
         events: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
-        lanes = [_Lane(waiting, events.put) for _ in range(min(self.size, len(self.batches)))]
+        count = min(self.size, len(self.batches))
+        lanes = [_Lane(waiting, events.put, self.warm) for _ in range(count)]
         for lane in lanes:
             lane.start()
         running = len(lanes)
@@ -130,11 +133,15 @@ class _Lane(threading.Thread):
     """Takes batch after batch; one worker of it runs at a time."""
 
     def __init__(
-        self, waiting: queue.SimpleQueue[Batch], emit: Callable[[Event | _Ended], None]
+        self,
+        waiting: queue.SimpleQueue[Batch],
+        emit: Callable[[Event | _Ended], None],
+        warm: WarmWorkers,
     ) -> None:
         super().__init__(name="optabs-lane", daemon=True)
         self.waiting = waiting
         self.emit = emit
+        self.warm = warm
         self.stopped = threading.Event()
         self.worker: WorkerProcess | None = None
         self.lock = threading.Lock()
@@ -170,7 +177,8 @@ class _Lane(threading.Thread):
                 with self.lock:
                     if self.stopped.is_set():
                         return
-                    worker = self.worker = WorkerProcess(batch.spec)
+                    worker = self.warm.take(batch.spec) or WorkerProcess(batch.spec)
+                    self.worker = worker
             except OSError as error:
                 self.emit(Unavailable(batch, f"its interpreter cannot be started: {error}"))
                 return

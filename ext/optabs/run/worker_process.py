@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,7 +47,7 @@ class WorkerSpec:
     python: Path
     adapter: Path
     device: str
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(hash=False)
     """The framework's own environment variables; `{cache}` is replaced by `cache`."""
     cache: Path
 
@@ -180,6 +180,10 @@ class WorkerProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, if need be, and remove its scratch folder."""
         self.kill()
         self._selector.close()
         for stream in (self._process.stdin, self._process.stdout):

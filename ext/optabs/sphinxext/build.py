@@ -64,14 +64,14 @@ class Build:
         project = self.project
         self.targets = find_targets(self.registry, selected, project.environments, project.cache)
         plan = make_plan(
-            self.catalog,
+            self.catalog.ops,
             self.registry,
             self.targets,
             find_reference(self.registry, project.cache),
             ledger,
             Options(time_limit=time_limit),
         )
-        self._tally.reused = sum(check.key in plan.known for check in plan.checks)
+        self._tally.reused = plan.count_known()
         self._plan = plan
         if plan.batches:
             self.run = BackgroundRun(Work(plan, self.registry, project.ledger))
