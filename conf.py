@@ -4,7 +4,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "ext"))
 
+from optabs.version import __version__
+
 project = "Optabs"
+version = release = __version__
 author = "the Optabs authors"
 copyright = "the Optabs authors"
 

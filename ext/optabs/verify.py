@@ -208,6 +208,8 @@ def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:
 def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judgement:
     """Let an older run of the same code stand in, but never as a pass of today's framework."""
     past = judge_record(check, plan, record)
+    if past.verdict is Verdict.NOT_RUN:
+        return past
     word = past.verdict.words
     return Judgement(
         check,

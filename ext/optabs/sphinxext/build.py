@@ -27,8 +27,6 @@ from optabs.verify import Report, Tally, judge_plan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGES_FILE = ".optabs-pages.json"
-
 
 class Build:
     """The state of one build, from `builder-inited` to `build-finished`."""
@@ -174,18 +172,16 @@ class Build:
         return hash_parts(self.get_op_context(op.operation), tabs)
 
 
-def read_pages(folder: Path) -> dict[str, str]:
-    """Return the hash of the evidence on each page that was last written to `folder`."""
+def read_pages(file: Path) -> dict[str, str]:
+    """Return the hash of the evidence on each page, as it was last written."""
     try:
-        found = json.loads((folder / PAGES_FILE).read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def write_pages(folder: Path, pages: dict[str, str]) -> None:
+def write_pages(file: Path, pages: dict[str, str]) -> None:
     """Remember the hash of the evidence on each page."""
-    if pages != read_pages(folder):
-        (folder / PAGES_FILE).write_text(
-            json.dumps(pages, indent=0, sort_keys=True) + "\n", encoding="utf-8"
-        )
+    if pages != read_pages(file):
+        file.write_text(json.dumps(pages, indent=0, sort_keys=True) + "\n", encoding="utf-8")

@@ -17,6 +17,7 @@ from optabs.errors import Fault, OptabsError, Place
 from optabs.export import build_export, write_export
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
+from optabs.records import hash_parts
 from optabs.sphinxext.build import Build, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.html import find_assets, make_jinja
@@ -152,11 +153,18 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     failures = list_failures(report, app.config.optabs_fail_on)
     for fault in [*failures, *list_api_faults(report, build.registry, build.catalog.ops)]:
         _warn(app, fault)
-    known = read_pages(Path(app.outdir))
+    known = read_pages(_find_pages_file(app))
     return sorted(
         docname
         for docname, digest in _hash_pages(env, build).items()
         if known.get(docname) != digest
+    )
+
+
+def _find_pages_file(app: Sphinx) -> Path:
+    """Return where it is kept what the pages of this builder show; not among what is published."""
+    return (
+        Path(app.doctreedir) / f"optabs-{app.builder.name}-{hash_parts(str(app.outdir))[:8]}.json"
     )
 
 
@@ -211,13 +219,13 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or report is None:
         return
     pages = _hash_pages(app.env, build)
-    if app.builder.format == "html":
+    if app.builder.format == "html" and not getattr(app.builder, "embedded", False):
         docnames = {op.operation: find_docname(app.env, op.path) for op in build.catalog.ops}
         write_export(
             build_export(build.catalog.ops, build.registry, build.targets, report, docnames),
             Path(app.outdir) / EXPORT_FILE,
         )
-    write_pages(Path(app.outdir), pages)
+    write_pages(_find_pages_file(app), pages)
     for reason in sorted(
         {
             f"{judgement.check.variant.framework}: {judgement.reason}"

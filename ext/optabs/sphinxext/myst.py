@@ -15,6 +15,8 @@ def render_myst(text: str, line: int, document: nodes.document) -> list[nodes.No
     config = config.copy(enable_extensions=set(config.enable_extensions) | _EXTENSIONS)
     parser = create_md_parser(config, SphinxRenderer)
     parser.options["document"] = document
+    # It would define the document's word count anew for every text.
+    parser.disable("wordcount", ignoreInvalid=True)
     # MyST adds what it makes to the document's root; take it from there again.
     before = len(document.children)
     parser.render("\n" * (line - 1) + text)

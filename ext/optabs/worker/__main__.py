@@ -6,15 +6,18 @@ The contract, one JSON object a line, on the standard input and output that it w
 - it first says ``{"ready": {...}}``: usable devices and Python version, or ``{"failed": text}``;
 - ``{"run": {"id", "code", "names", "limit"}}`` is answered by ``{"started": id}`` and, once it
   has run, ``{"done": {"id", "outcome", "results", "stdout", "stderr", "error", "seconds"}}``;
-- ``{"resolve": [api, ...]}`` is answered by ``{"resolved": {api: {...}}}``;
-- the end of the input ends the worker.
+- ``{"resolve": [api, ...]}`` is answered by one ``{"resolved": {api: {...}}}`` for each name;
+- the end of the input ends the worker, and so does an example that leaves threads or processes
+  behind, or something that cannot be put back: what was asked meanwhile is for another worker.
 Examples see other streams: their standard input is empty, their output goes to files in the scratch
 folder (`stdout`, `stderr`), where the one who started the worker finds them after a crash, too.
+The file `stack` holds Python's stack after a crash or a SIGUSR1.
 """
 
 import importlib.util
 import os
 import sys
+import traceback
 
 
 def load_package(folder):
@@ -33,9 +36,14 @@ def main():
     load_package(sys.path.pop(0))
     from optabs_worker.serve import serve
 
-    return serve(sys.argv[1:])
+    try:
+        return serve(sys.argv[1:])
+    except BaseException:  # an example may have closed anything
+        traceback.print_exc()
+        return 1
 
 
 if __name__ == "__main__":
-    # Frameworks take seconds to tear down, and nothing is left to save.
+    # Frameworks take seconds to tear down, threads of examples may never end, and nothing is left
+    # to save.
     os._exit(main())

@@ -11,32 +11,48 @@ KEPT = 32_768
 
 
 class Capture:
-    """Two files in the scratch folder that stand behind descriptors 1 and 2."""
+    """Files in the scratch folder: two behind descriptors 1 and 2, one for stacks (`stack_fd`)."""
 
     def __init__(self, scratch):
-        self.stdout_fd = self._open(os.path.join(scratch, "stdout"))
-        self.stderr_fd = self._open(os.path.join(scratch, "stderr"))
+        self._stdin_fd = os.open(os.devnull, os.O_RDONLY)
+        self._stdout_fd = _open_file(os.path.join(scratch, "stdout"))
+        self._stderr_fd = _open_file(os.path.join(scratch, "stderr"))
+        self.stack_fd = _open_file(os.path.join(scratch, "stack"))
+        self._flush_c = _find_flush()
         self.reset()
 
-    @staticmethod
-    def _open(path):
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-
     def reset(self):
-        """Empty both files and put them behind the streams again, whatever the last example did."""
-        for fd, target in ((self.stdout_fd, 1), (self.stderr_fd, 2)):
+        """Empty the files and put them behind the streams again, whatever the last example did."""
+        os.ftruncate(self.stack_fd, 0)
+        os.dup2(self._stdin_fd, 0)
+        for fd, target in ((self._stdout_fd, 1), (self._stderr_fd, 2)):
             os.ftruncate(fd, 0)
             os.dup2(fd, target)
-        sys.stdin = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         sys.stdout = sys.__stdout__ = _open_stream(1)
         sys.stderr = sys.__stderr__ = _open_stream(2)
 
     def read(self):
         """Return what was printed since `reset` as (stdout, stderr), shortened in the middle."""
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(BaseException):  # an example may have put anything there
                 stream.flush()
-        return _read_shortened(self.stdout_fd), _read_shortened(self.stderr_fd)
+        self._flush_c(None)
+        return _read_shortened(self._stdout_fd), _read_shortened(self._stderr_fd)
+
+
+def _find_flush():
+    """Return C's `fflush`: what C code printed may still be in the buffers of its library."""
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).fflush
+    except (ImportError, OSError, AttributeError, TypeError):
+        return lambda stream: 0
+
+
+def _open_file(path):
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def _open_stream(fd):

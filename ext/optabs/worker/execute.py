@@ -1,93 +1,190 @@
-"""Running one example in a fresh namespace, with everything global put back before it."""
+"""Running one example in a fresh namespace, and leaving nothing of it to the next."""
 
 from __future__ import annotations
 
-import builtins
-import contextlib
+import _thread
 import faulthandler
+import gc
 import linecache
 import os
-import random
-import shutil
-import signal
 import sys
-import tempfile
-import threading
 import time
 import traceback
 import types
-import warnings
 
-from .values import encode_value
-
-FILENAME = "<example>"
-SEED = 0
+from .state import FILENAME, SEED, GlobalState
+from .values import clean_text, encode_value
 
 # Beyond the limit that the one who waits enforces; this one holds when nobody waits any more.
 ORPHAN_SECONDS = 60
+MAX_SECONDS = 1_000_000
+
+# How long what an example has started may take to end after it.
+GRACE_SECONDS = 0.1
+
+# Of a long traceback, how many frames are kept at either end: the example's own come first.
+HEAD, TAIL = 5, 15
+
+_OWN = ("optabs_worker", "optabs_adapter")
 
 
 class Executor:
-    """Runs examples one after the other; what one of them changes, the next does not see."""
+    """Runs examples one after the other; what one of them changes, the next does not see.
 
-    def __init__(self, adapter, device, capture):
+    Everything is put back after an example, not before the next one, so that what cannot be put
+    back is its own fault. `spoiled` is true then: this process must not run another example.
+    """
+
+    def __init__(self, adapter, device, capture, scratch):
         self.adapter = adapter
         self.device = device
         self.capture = capture
-        self.globals = _GlobalState()
+        self.file = os.path.join(scratch, "example.py")
+        self.spoiled = False
+        self.process = os.getpid()
+        self.adapter.reset(device, SEED)
+        self.globals = GlobalState(capture.stack_fd)
+        self.main = sys.modules["__main__"]
+        self.threads = _thread._count()
+        self.has_children = _has_children()
 
     def run(self, id, code, names, limit):  # noqa: A002 - the protocol's word
         """Run `code` and return the reply: outcome, results by name, output, error, seconds."""
         reply = {"id": id, "outcome": "raised", "results": {}, "error": None}
-        self.globals.restore()
         self.capture.reset()
-        faulthandler.dump_traceback_later(limit + ORPHAN_SECONDS, exit=True)
-        module = types.ModuleType("__main__")
+        faulthandler.dump_traceback_later(
+            min(limit, MAX_SECONDS) + ORPHAN_SECONDS, exit=True, file=self.capture.stack_fd
+        )
+        module = self._make_module(code)
+        error = None
         started = time.perf_counter()
         try:
-            self.adapter.reset(self.device, SEED)
-            compiled = _compile(code)
-            sys.modules["__main__"] = module
+            compiled = compile(code, FILENAME, "exec", dont_inherit=True)
             started = time.perf_counter()
             exec(compiled, module.__dict__)  # it is what we are for
             self.adapter.synchronize()
-            reply["seconds"] = time.perf_counter() - started
-            reply["results"] = {
-                name: encode_value(module.__dict__[name], self.adapter.to_numpy, name)
-                for name in names
-                if name in module.__dict__
-            }
-            reply["outcome"] = "ok"
-        except BaseException as error:  # sys.exit and KeyboardInterrupt are the example's, too
+        except BaseException as fault:  # sys.exit and KeyboardInterrupt are the example's, too
+            error = fault
+        reply["seconds"] = time.perf_counter() - started
+        if os.getpid() != self.process:
+            _end_fork(error)
+        self._restore(self.globals.restore)
+        if error is None:
+            try:
+                reply["results"] = self._encode(module, names)
+                reply["outcome"] = "ok"
+            except BaseException as fault:
+                error = fault
+        if error is not None:
             reply["error"] = _describe_error(error)
-            reply.setdefault("seconds", time.perf_counter() - started)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-            reply["stdout"], reply["stderr"] = self.capture.read()
+        reply["stdout"], reply["stderr"] = self.capture.read()
+        sys.modules["__main__"] = self.main
+        del module, error
+        self._restore(self.adapter.reset, self.device, SEED)
+        self.spoiled = self.spoiled or self._has_left_something()
+        faulthandler.cancel_dump_traceback_later()
         return reply
 
+    def _make_module(self, code):
+        """Return the module `__main__`, with its source where Python looks for it."""
+        with open(self.file, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+            file.write(code)
+        lines = [line + "\n" for line in code.split("\n")]
+        for name in (FILENAME, self.file):
+            linecache.cache[name] = (len(code), None, lines, name)
+        module = types.ModuleType("__main__")
+        module.__file__ = self.file
+        sys.modules["__main__"] = module
+        return module
 
-def _compile(code):
-    lines = code.splitlines(keepends=True)
-    linecache.cache[FILENAME] = (len(code), None, lines, FILENAME)
-    return compile(code, FILENAME, "exec", dont_inherit=True)
+    def _encode(self, module, names):
+        return {
+            name: encode_value(module.__dict__[name], self.adapter.to_numpy, name)
+            for name in names
+            if name in module.__dict__
+        }
+
+    def _restore(self, function, *arguments):
+        try:
+            function(*arguments)
+        except BaseException:
+            self.spoiled = True
+
+    def _has_left_something(self):
+        """Whether threads or processes of the example live on, which could disturb the next."""
+        if not self._is_accompanied():
+            return False
+        gc.collect()  # which ends the threads of pools that nobody holds any more
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._is_accompanied():
+            if time.monotonic() > deadline:
+                return True
+            time.sleep(0.002)
+        return False
+
+    def _is_accompanied(self):
+        return _thread._count() > self.threads or (not self.has_children and _has_children())
+
+
+def _has_children():
+    """Whether a child process runs; those that have ended are forgotten."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return False
+    try:
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return True
+            os.waitpid(ended.si_pid, os.WNOHANG)
+    except ChildProcessError:
+        return False
+
+
+def _end_fork(error):
+    """End a process that the example forked and that came to the example's end, too."""
+    status = 0
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(type(error), error, error.__traceback__)
+        status = 1
+    os._exit(status & 0xFF)
 
 
 def _describe_error(error):
     """Return type, message and traceback; frames of the worker itself are left out."""
-    stack = error.__traceback__
-    while stack is not None and stack.tb_frame.f_code.co_filename != FILENAME:
-        stack = stack.tb_next
     try:
         message = str(error)
-    except Exception as fault:
+    except BaseException as fault:
         message = "<str() of the exception raised {}>".format(type(fault).__name__)
-    in_example = stack is not None or isinstance(error, SyntaxError)
-    lines = traceback.format_exception(
-        type(error), error, stack if in_example else error.__traceback__, limit=-20
-    )
-    name = type(error).__name__
-    return {"type": name, "message": message, "traceback": _shorten_paths("".join(lines))}
+    try:
+        text = _write_traceback(error)
+    except BaseException:  # the exception's class decides what happens here
+        text = ""
+    return {
+        "type": type(error).__name__,
+        "message": clean_text(message),
+        "traceback": clean_text(text),
+    }
+
+
+def _write_traceback(error):
+    stack = error.__traceback__
+    while stack is not None and _is_own(stack.tb_frame):
+        stack = stack.tb_next
+    described = traceback.TracebackException(type(error), error, stack)
+    each = described
+    while each is not None:
+        left_out = len(each.stack) - HEAD - TAIL
+        if left_out > 0:
+            note = "{} frames left out".format(left_out)
+            each.stack[HEAD:-TAIL] = [traceback.FrameSummary("...", 0, note, line="")]
+        each = each.__cause__ or each.__context__
+    return _shorten_paths("".join(described.format()))
+
+
+def _is_own(frame):
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _OWN
 
 
 def _shorten_paths(text):
@@ -95,74 +192,3 @@ def _shorten_paths(text):
     for folder in sorted({path for path in sys.path if path}, key=len, reverse=True):
         text = text.replace('File "{}{}'.format(folder, os.sep), 'File "')
     return text
-
-
-class _GlobalState:
-    """What belongs to the process and not to an example, as it was when the worker was ready."""
-
-    def __init__(self):
-        self.environ = dict(os.environ)
-        self.path = list(sys.path)
-        self.filters = list(warnings.filters)
-        self.builtins = dict(vars(builtins))
-        self.recursion_limit = sys.getrecursionlimit()
-        self.hooks = (sys.excepthook, sys.displayhook, threading.excepthook)
-        self.handlers = {
-            number: handler
-            for number in (
-                signal.SIGINT,
-                signal.SIGTERM,
-                signal.SIGALRM,
-                signal.SIGHUP,
-                signal.SIGCHLD,
-                signal.SIGPIPE,
-                signal.SIGSEGV,
-                signal.SIGABRT,
-            )
-            for handler in [signal.getsignal(number)]
-            if handler is not None
-        }
-        self.umask = os.umask(0)
-        os.umask(self.umask)
-        self.folder = None
-        numpy = sys.modules.get("numpy")
-        self.numpy = (numpy.geterr(), numpy.get_printoptions()) if numpy else None
-
-    def restore(self):
-        """Put everything back, with a new empty working folder."""
-        self._restore_folder()
-        if os.environ != self.environ:
-            os.environ.clear()
-            os.environ.update(self.environ)
-        sys.path[:] = self.path
-        sys.argv[:] = [FILENAME]
-        warnings.filters[:] = self.filters
-        # Python's own cache of warnings already shown would hide them from the next example.
-        warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None
-        vars(builtins).update(self.builtins)
-        sys.setrecursionlimit(self.recursion_limit)
-        sys.excepthook, sys.displayhook, threading.excepthook = self.hooks
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in self.handlers.items():
-            if signal.getsignal(number) != handler:
-                signal.signal(number, handler)
-        os.umask(self.umask)
-        random.seed(SEED)
-        numpy = sys.modules.get("numpy")
-        if numpy and self.numpy:
-            numpy.random.seed(SEED)
-            numpy.seterr(**self.numpy[0])
-            numpy.set_printoptions(**self.numpy[1])
-
-    def _restore_folder(self):
-        with contextlib.suppress(OSError):
-            if (
-                self.folder
-                and os.path.samefile(os.getcwd(), self.folder)
-                and not os.listdir(self.folder)
-            ):
-                return
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder = tempfile.mkdtemp(prefix="work-", dir=self.environ.get("TMPDIR"))
-        os.chdir(self.folder)

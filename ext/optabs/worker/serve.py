@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import faulthandler
+import contextlib
 import importlib.util
 import json
 import os
 import platform
 import resource
-import signal
+import shutil
 import sys
 import traceback
 
 from .capture import Capture
 from .execute import Executor
 from .resolve import resolve_api
+from .state import watch_stacks
+from .values import clean_text
 
 MAX_FILE = 1 << 30
 
@@ -26,31 +28,25 @@ def serve(argv):
     requests, replies = _take_streams()
     capture = Capture(arguments.scratch)
     _limit_resources()
-    # A crash in C code, or SIGUSR1 from the one who waits, leaves Python's stack in `stderr`.
-    faulthandler.enable(capture.stderr_fd, all_threads=False)
-    _register_dump(capture)
+    watch_stacks(capture.stack_fd)
 
     def send(message):
-        data = json.dumps(message, allow_nan=False).encode() + b"\n"
+        data = memoryview(json.dumps(message, allow_nan=False).encode() + b"\n")
         while data:
             data = data[os.write(replies, data) :]
 
     try:
         adapter = _load_adapter(arguments.adapter)
         devices = adapter.devices()
+        if arguments.device not in devices:
+            found = ", ".join(devices) or "none"
+            text = "no usable {} device: found {}".format(arguments.device, found)
+            send({"failed": text, "device": arguments.device})
+            return 1
+        executor = Executor(adapter, arguments.device, capture, arguments.scratch)
     except BaseException:  # a framework may fail to import in any way
-        send({"failed": traceback.format_exc(limit=-4)})
+        send({"failed": clean_text(traceback.format_exc(limit=-4))})
         return 1
-    if arguments.device not in devices:
-        send(
-            {
-                "failed": "no usable {} device: found {}".format(
-                    arguments.device, ", ".join(devices) or "none"
-                )
-            }
-        )
-        return 1
-    executor = Executor(adapter, arguments.device, capture)
     send(
         {
             "ready": {
@@ -65,8 +61,14 @@ def serve(argv):
             if "run" in request:
                 send({"started": request["run"]["id"]})
                 send({"done": executor.run(**request["run"])})
+                if executor.spoiled:
+                    return 0
             else:
-                send({"resolved": {api: resolve_api(api) for api in request["resolve"]}})
+                # One reply each: a name may end the worker, and the others are known then.
+                for api in request["resolve"]:
+                    send({"resolved": {api: resolve_api(api)}})
+    # The one who started this is gone without taking the scratch folder along.
+    shutil.rmtree(arguments.scratch, ignore_errors=True)
     return 0
 
 
@@ -88,14 +90,12 @@ def _take_streams():
 
 
 def _limit_resources():
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # if memory runs out, it is the example that goes
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     limit = MAX_FILE if hard == resource.RLIM_INFINITY else min(MAX_FILE, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-
-
-def _register_dump(capture):
-    faulthandler.register(signal.SIGUSR1, file=capture.stderr_fd, all_threads=False)
 
 
 def _load_adapter(path):

@@ -13,6 +13,11 @@ MAX_DEPTH = 20
 _SCALARS = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
 
 
+def clean_text(text):
+    """Return `text` without what UTF-8 cannot hold (half surrogate pairs)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def encode_value(value, to_numpy, name):
     """Return `value` as a JSON tree.
 
@@ -41,7 +46,7 @@ class _Encoder:
             return {"none": True}
         if isinstance(value, str):
             self._spend(len(value))
-            return {"text": value}
+            return {"text": clean_text(value)}
         if type(value) in _SCALARS:
             return _encode_scalar(value)
         converted = self.to_numpy(value)
@@ -51,7 +56,10 @@ class _Encoder:
             return {"items": [self.encode(item, depth + 1) for item in value]}
         if isinstance(value, dict):
             return {
-                "entries": {str(key): self.encode(item, depth + 1) for key, item in value.items()}
+                "entries": {
+                    clean_text(str(key)): self.encode(item, depth + 1)
+                    for key, item in value.items()
+                }
             }
         kind = type(value)
         return {"object": "{}.{}".format(kind.__module__, kind.__qualname__)}
@@ -67,7 +75,7 @@ class _Encoder:
 
     def _encode_array(self, dtype, array):
         self._spend(array.nbytes)
-        if array.dtype.kind in "OSUMm":
+        if array.dtype.kind in "OSUMm" or getattr(array.dtype, "names", None):
             return {"object": "array of {}".format(array.dtype)}
         if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
             array = array.astype("float32")  # ml_dtypes' narrow floats, exactly
