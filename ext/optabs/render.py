@@ -15,6 +15,17 @@ from optabs.verify import ApiFact, Judgement, Report, combine_verdicts
 Context = dict[str, Any]
 
 
+def split_code(text: str) -> list[tuple[str, bool]]:
+    """Return the parts of a text, and whether each stands between backquotes.
+
+    A backquote without its pair is a character like others.
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = ["`".join(parts[-2:])]
+    return [(part, bool(number % 2)) for number, part in enumerate(parts) if part]
+
+
 def make_op_context(op: Op, report: Report) -> Context:
     """Return what the head of an op's page shows."""
     counts = Counter(combine_verdicts(report.list_variant(op, key)) for key in op.variants)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 from docutils import nodes
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from optabs.render import split_code
 from optabs.sphinxext.domain import get_build
 
 if TYPE_CHECKING:
@@ -27,12 +28,21 @@ def find_assets(name: str) -> Path:
 def make_jinja(app: Sphinx) -> jinja2.Environment:
     """Return the templates: a project's own `_templates/` come before ours."""
     folders = [Path(app.confdir) / folder for folder in app.config.templates_path]
-    return jinja2.Environment(
+    jinja = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, find_assets("_templates")]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+    )
+    jinja.filters["code_spans"] = _write_code_spans
+    return jinja
+
+
+def _write_code_spans(text: str) -> Markup:
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if is_code else escape(part)
+        for part, is_code in split_code(text)
     )
 
 

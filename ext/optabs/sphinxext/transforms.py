@@ -7,6 +7,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from optabs.render import split_code
 from optabs.sphinxext.domain import get_build
 from optabs.sphinxext.nodes import (
     op_case,
@@ -62,7 +63,15 @@ class WritePlain(SphinxPostTransform):
 
 
 def _paragraph(*parts: str | nodes.Node) -> nodes.paragraph:
-    children = [nodes.Text(part) if isinstance(part, str) else part for part in parts]
+    children: list[nodes.Node] = []
+    for part in parts:
+        if isinstance(part, str):
+            children += [
+                _literal(text) if is_code else nodes.Text(text)
+                for text, is_code in split_code(part)
+            ]
+        else:
+            children.append(part)
     return nodes.paragraph("", "", *children)
 
 
