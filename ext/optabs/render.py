@@ -92,11 +92,17 @@ def make_anchor(*parts: str) -> str:
 
 
 def list_mapping(op: Op, variant: Variant) -> list[dict[str, str | None]]:
-    """Return how each standard argument is passed, and what is passed in addition."""
-    if variant.unsupported is not None or not variant.api:
+    """Return how each standard argument is passed, and what is passed in addition.
+
+    Where a macro or an example stands in for the call, only what the entry says of an argument.
+    """
+    if variant.unsupported is not None:
         return []
+    is_call = variant.api and not variant.macro_template and None not in variant.examples
     rows: list[dict[str, str | None]] = []
     for number, parameter in enumerate(op.parameters):
+        if not is_call and parameter.name not in variant.args:
+            continue
         target = variant.args.get(parameter.name, parameter.name)
         if variant.pack_to_tuple and number:
             target = variant.pack_to_tuple
