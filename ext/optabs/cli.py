@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +22,7 @@ from optabs.plan import DEFAULT_TIME_LIMIT, Options, make_plan
 from optabs.project import open_project
 from optabs.records import Verdict
 from optabs.run.console import RunProgress
+from optabs.run.fingerprint import compute_fingerprint
 from optabs.run.targets import find_reference, find_targets
 from optabs.run.warm import WarmWorkers
 from optabs.verify import (
@@ -47,6 +51,7 @@ _CELLS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     arguments = _make_parser().parse_args(argv)
+    _exit_on_signals()
     try:
         status: int = arguments.command(arguments)
     except OptabsError as error:
@@ -60,6 +65,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
+
+
+def _exit_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the command as an exception does: its workers end with it."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, leave)
+
+
+def _read_seconds(text: str) -> float:
+    seconds = float(text)
+    if not (0 < seconds < math.inf):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -95,7 +119,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     verify.add_argument(
         "--time-limit",
-        type=float,
+        type=_read_seconds,
         default=DEFAULT_TIME_LIMIT,
         metavar="SECONDS",
         help="for each example (default: %(default)g)",
@@ -110,6 +134,11 @@ def _make_parser() -> argparse.ArgumentParser:
     check.add_argument("paths", nargs="*", type=Path, metavar="PATH")
     check.set_defaults(command=_check)
 
+    importing = commands.add_parser("import", help="turn an ODL list into one file per op")
+    importing.add_argument("file", type=Path, metavar="FILE", help="a YAML or JSON list of entries")
+    importing.add_argument("--into", type=Path, required=True, metavar="DIR")
+    importing.set_defaults(command=_import)
+
     envs = commands.add_parser("envs", help="make or update the frameworks' environments")
     envs.add_argument(
         "--framework",
@@ -123,12 +152,31 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _select(registry: Registry, arguments: argparse.Namespace) -> tuple[str, ...]:
-    names = " ".join(arguments.framework) or os.environ.get("FRAMEWORKS")
-    return registry.select(names)
+    if arguments.framework:
+        return registry.select(" ".join(arguments.framework), "--framework")
+    return registry.select(os.environ.get("FRAMEWORKS"))
+
+
+def _find_working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise OptabsError(
+            "the working folder is not there any more", "change to a folder that exists"
+        ) from None
+
+
+def _check_device(registry: Registry, names: Iterable[str]) -> None:
+    """Raise OptabsError where no framework knows a device."""
+    known = sorted({name for each in registry.frameworks.values() for name in each.devices})
+    for name in names:
+        if name not in known:
+            hint = suggest_name(name, known) or f"known are {', '.join(known)}"
+            raise OptabsError(f"no framework has a device {name!r}", hint)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    project = open_project(Path.cwd(), arguments.paths)
+    project = open_project(_find_working_folder(), arguments.paths)
     catalog, faults = project.load_catalog(project.load_registry())
     for fault in faults:
         print(fault)
@@ -140,6 +188,25 @@ def _check(arguments: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
+def _import(arguments: argparse.Namespace) -> int:
+    from optabs.catalog.importing import import_entries
+
+    def show(done: int, total: int) -> None:
+        if done % 500 == 0 and done < total:
+            print(f"optabs: {done} of {total} entries", file=sys.stderr)
+
+    report = import_entries(arguments.file, arguments.into, show)
+    for oddity in report.oddities:
+        print(oddity)
+    written = len(report.files)
+    odd = ", ".join(f"{count} {code}" for code, count in sorted(report.counts.items()))
+    print(
+        f"optabs: {written} {_plural(written, 'entry', 'entries')} in {arguments.into}; "
+        f"oddities: {odd or 'none'}"
+    )
+    return 0
+
+
 def _plural(count: int, one: str, many: str) -> str:
     return one if count == 1 else many
 
@@ -147,7 +214,7 @@ def _plural(count: int, one: str, many: str) -> str:
 def _make_environments(arguments: argparse.Namespace) -> int:
     from optabs.run.environments import list_specs, make_environments, show_progress
 
-    project = open_project(Path.cwd())
+    project = open_project(_find_working_folder())
     registry = project.load_registry()
     specs = list_specs(registry.frameworks, _select(registry, arguments))
     with show_progress(sys.stdout) as report:
@@ -165,9 +232,12 @@ def _make_environments(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
-    project = open_project(Path.cwd(), arguments.paths)
+    project = open_project(_find_working_folder(), arguments.paths)
     registry = project.load_registry()
     selected = _select(registry, arguments)
+    _check_device(registry, arguments.device)
+    if arguments.python:
+        compute_fingerprint(arguments.python)  # who names an interpreter wants to hear at once
     targets = find_targets(
         registry, selected, project.environments, project.cache, arguments.python
     )
@@ -196,7 +266,13 @@ def _verify(arguments: argparse.Namespace) -> int:
     shown = list(narrowing.filter(catalog.ops))
     missing = _print_report(shown, registry, report)
     if arguments.json:
-        write_export(build_export(shown, registry, targets, report), arguments.json)
+        pages = {op.operation: project.find_docname(op.path) for op in shown}
+        try:
+            write_export(build_export(shown, registry, targets, report, pages), arguments.json)
+        except OSError as error:
+            raise OptabsError(
+                f"cannot write {arguments.json}: {error.strerror}", "name another file"
+            ) from error
     bad = report.count()[Verdict.FAILED] + report.count()[Verdict.DIFFERS]
     return 1 if bad or faults or missing else 0
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import math
+import operator
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -186,8 +188,8 @@ class _Comparer:
         for index, (mine, other) in enumerate(zip(actual.values, expected.values, strict=True)):
             absolute, relative = measure_error(mine, other, equal_nan=self.equal_nan)
             self.comparison.note_errors(absolute, relative)
-            # Not `absolute > allowed`: a NaN must count as wrong.
-            if not (absolute <= _allow(tolerance, other)):
+            # No tolerance is wide enough for a NaN or an infinity on one side.
+            if not (math.isfinite(absolute) and absolute <= _allow(tolerance, other)):
                 wrong.append((index, mine, other, absolute, relative))
         for index, mine, other, absolute, relative in wrong[:_SHOWN_FINDINGS]:
             self.find(
@@ -212,23 +214,44 @@ def measure_error(
     """Return (absolute, relative) error. Equal values, infinities included, have none.
 
     A NaN, or an infinity on one side alone, has an infinite error, unless both are NaN and
-    `equal_nan`.
+    `equal_nan`. The parts of a complex number must be so each: what is finite has its error.
     Zeros are equal whatever their sign.
     """
     if actual == expected:
         return 0.0, 0.0
-    if is_nan(actual) or is_nan(expected):
-        if equal_nan and is_nan(actual) and is_nan(expected):
-            return 0.0, 0.0
-        return math.inf, math.inf
+    if isinstance(actual, complex) or isinstance(expected, complex):
+        mine, other = complex(actual), complex(expected)
+        real = _subtract(mine.real, other.real, equal_nan)
+        imag = _subtract(mine.imag, other.imag, equal_nan)
+        absolute = math.hypot(real, imag)
+    else:
+        absolute = _subtract(actual, expected, equal_nan)
+    if absolute == 0 or math.isinf(absolute):
+        return absolute, absolute
+    size = measure_size(expected)
+    return absolute, absolute / size if size else math.inf
+
+
+def _subtract(actual: float, expected: float, equal_nan: bool) -> float:
+    """Return the distance of two real numbers; infinite where one of them alone is not finite."""
+    if actual == expected or (equal_nan and is_nan(actual) and is_nan(expected)):
+        return 0.0
     try:
-        absolute = abs(actual - expected)
-        size = abs(expected)
+        distance = float(abs(actual - expected))
     except OverflowError:
-        return math.inf, math.inf
-    if math.isinf(absolute) or math.isinf(size):
-        return math.inf, math.inf
-    return float(absolute), float(absolute / size) if size else math.inf
+        return math.inf
+    return math.inf if is_nan(distance) else distance
+
+
+def measure_size(number: Number) -> float:
+    """Return the absolute value of what is finite in a number."""
+    parts = (number.real, number.imag)
+    try:
+        size = math.hypot(*(part for part in parts if math.isfinite(part)))
+    except OverflowError:  # an integer beyond all floats
+        size = math.inf
+    # Never infinite, or a relative tolerance would allow everything.
+    return min(size, sys.float_info.max)
 
 
 def is_nan(value: Number) -> bool:
@@ -237,10 +260,9 @@ def is_nan(value: Number) -> bool:
 
 
 def _allow(tolerance: Tolerance, expected: Number) -> float:
-    size = abs(expected)
-    if tolerance.rtol == 0 or math.isinf(size) or size != size:
+    if tolerance.rtol == 0:
         return tolerance.atol
-    return tolerance.atol + tolerance.rtol * float(size)
+    return tolerance.atol + tolerance.rtol * measure_size(expected)
 
 
 def is_inexact(*dtypes: str) -> bool:
@@ -266,23 +288,27 @@ def decode_tree(data: Mapping[str, Any]) -> Tree:
     Raises:
         ValueError: the data is not of that form.
     """
+    try:
+        return _decode(data)
+    except (KeyError, TypeError, AttributeError, struct.error) as error:
+        raise ValueError(f"this is no result: {error}") from error
+
+
+def _decode(data: Mapping[str, Any]) -> Tree:
     if "dtype" in data:
-        return Array(
-            data["dtype"],
-            tuple(data["shape"]),
-            _decode_values(data["stored"], data["shape"], data["data"]),
-        )
+        shape = tuple(map(operator.index, data["shape"]))
+        return Array(str(data["dtype"]), shape, _decode_values(data["stored"], shape, data["data"]))
     if "items" in data:
-        return [decode_tree(item) for item in data["items"]]
+        return [_decode(item) for item in data["items"]]
     if "entries" in data:
-        return {key: decode_tree(item) for key, item in data["entries"].items()}
+        return {key: _decode(item) for key, item in data["entries"].items()}
     if "text" in data:
         return str(data["text"])
     if "none" in data:
         return None
     if "object" in data:
         return Other(f"an object of type {data['object']}")
-    raise ValueError(f"no result: {data!r}")
+    raise ValueError(f"this is no result: it has the keys {', '.join(data) or '(none)'}")
 
 
 def _decode_values(stored: str, shape: Sequence[int], data: str) -> Sequence[Number]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from optabs.catalog.inputs import measure_shape
+from optabs.catalog.inputs import measure_shape, read_complex
 from optabs.catalog.model import (
     ArrayInput,
     Case,
@@ -60,7 +60,7 @@ def _build(
     expected: Expected, difference: int | None, case: Case, reference: Record | None
 ) -> Tree:
     if expected.expr is None:
-        tree = build_literal(expected.values)
+        tree = build_literal(expected.values, expected.dtype or "")
     else:
         name = reference_name(difference, expected.name)
         if reference is None or name not in reference.results:
@@ -73,18 +73,31 @@ def _build(
     return _set_dtype(tree, lambda found: _default_dtype(found, widest))
 
 
-def build_literal(values: Any) -> Tree:
-    """Return literal YAML as a tree: nested lists of numbers are an array, other lists a tuple."""
+def build_literal(values: Any, dtype: str = "") -> Tree:
+    """Return literal YAML as a tree: nested lists of numbers are an array, other lists a tuple.
+
+    With a complex `dtype`, text is read as complex numbers.
+    """
+    if dtype.startswith("complex"):
+        values = _read_complex_leaves(values)
     if isinstance(values, str) or values is None:
         return values
     if isinstance(values, Mapping):
-        return {key: build_literal(item) for key, item in values.items()}
+        return {key: build_literal(item, dtype) for key, item in values.items()}
     kinds: set[type] = set()
     shape = measure_shape(values, kinds)
-    if shape is None or not kinds <= {bool, int, float}:
-        return [build_literal(item) for item in values]
-    dtype = "bool" if kinds == {bool} else "int64" if kinds == {int} else "float64"
-    return Array(dtype, shape, tuple(_flatten(values)))
+    if shape is None or not kinds <= {bool, int, float, complex}:
+        return [build_literal(item, dtype) for item in values]
+    found = "bool" if kinds == {bool} else "int64" if kinds == {int} else "float64"
+    found = "complex128" if complex in kinds else found
+    return Array(found, shape, tuple(_flatten(values)))
+
+
+def _read_complex_leaves(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_read_complex_leaves(item) for item in values]
+    number = read_complex(values)
+    return values if number is None else number
 
 
 def _flatten(values: Any) -> Iterator[Number]:

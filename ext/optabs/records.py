@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -82,16 +82,38 @@ class Record:
             ValueError, KeyError, TypeError: the text is no record.
         """
         data = json.loads(text)
+        if not isinstance(data, dict):
+            raise TypeError("a record is a JSON object")
         error = data.pop("error")
         outcome = Outcome(data.pop("outcome"))
-        return Record(**data, outcome=outcome, error=Error(**error) if error else None)
+        record = Record(**data, outcome=outcome, error=Error(**error) if error else None)
+        for part in (record, record.error):
+            for each in fields(part) if part else ():
+                value = getattr(part, each.name)
+                if not isinstance(value, _TYPES[str(each.type)]) or isinstance(value, bool):
+                    raise TypeError(f"`{each.name}` of a record cannot be {value!r}")
+        return record
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "Outcome": (Outcome,),
+    "Mapping[str, Any]": (dict,),
+    "Error | None": (Error, type(None)),
+    "float | None": (int, float, type(None)),
+    "float": (int, float),
+}
 
 
 def dump_json(value: Any) -> str:
-    """Return `value` as canonical JSON: sorted keys, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return `value` as canonical JSON: sorted keys, no spaces.
+
+    Text stays readable, but for lone surrogates, which no UTF-8 file could hold.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def hash_parts(*parts: Any) -> str:
     """Return a key for JSON-able parts (SHA-256, hexadecimal)."""
-    return hashlib.sha256(dump_json(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(dump_json(parts).encode()).hexdigest()

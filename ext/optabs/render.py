@@ -14,6 +14,14 @@ from optabs.verify import ApiFact, Judgement, Report, combine_verdicts
 
 Context = dict[str, Any]
 
+# Characters that do not show, and that XML cannot hold, as the pictures that Unicode has of them.
+_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
+
+
+def show_controls(text: str) -> str:
+    """Return a text with its control characters as visible signs."""
+    return text.replace("\r\n", "\n").translate(_PICTURES)
+
 
 def split_code(text: str) -> list[tuple[str, bool]]:
     """Return the parts of a text, and whether each stands between backquotes.
@@ -24,6 +32,12 @@ def split_code(text: str) -> list[tuple[str, bool]]:
     if len(parts) % 2 == 0:
         parts[-2:] = ["`".join(parts[-2:])]
     return [(part, bool(number % 2)) for number, part in enumerate(parts) if part]
+
+
+def begin_sentence(text: str) -> str:
+    """Return a text with a capital at its beginning, unless that is a name."""
+    word = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if word.isalpha() and word.islower() else text
 
 
 def make_op_context(op: Op, report: Report) -> Context:
@@ -129,12 +143,15 @@ def _describe_api(variant: Variant, fact: ApiFact | None, registry: Registry) ->
 def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Context:
     own = [each for each in judgements if each.case is case]
     outputs = list(
-        dict.fromkeys(each.record.stdout for each in own if each.record and each.record.stdout)
+        dict.fromkeys(
+            show_controls(each.record.stdout) for each in own if each.record and each.record.stdout
+        )
     )
     return {
         "id": case.id,
         "title": case.title,
         "anchor": make_anchor(key, case.id),
+        "source": case.source,
         "outputs": [{"text": text} for text in outputs],
         "differences": [
             {
@@ -162,7 +179,7 @@ def _make_result_context(judgement: Judgement) -> Context:
         "device": judgement.device or "",
         "verdict": judgement.verdict.value,
         "label": judgement.verdict.words,
-        "message": judgement.reason,
+        "message": show_controls(judgement.reason),
         "framework_version": record.framework_version if record else "",
         "python_version": record.python_version if record else "",
         "device_name": record.device_name if record else "",
@@ -174,8 +191,8 @@ def _make_result_context(judgement: Judgement) -> Context:
         "atol": f"{tolerance.atol:g}" if tolerance else "",
         "tolerance_source": tolerance.source if tolerance else "",
         "tolerance_reason": tolerance.reason if tolerance else "",
-        "traceback": judgement.traceback,
-        "stderr": record.stderr if record and failed else "",
+        "traceback": show_controls(judgement.traceback),
+        "stderr": show_controls(record.stderr) if record and failed else "",
         "origin": "this build",
     }
 

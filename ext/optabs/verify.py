@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from optabs.catalog.model import Case, Op, Variant
-from optabs.compare import Comparison, compare_results, decode_tree
+from optabs.compare import Comparison, Tree, compare_results, decode_tree
+from optabs.crosscheck import Disagreement, find_disagreement
 from optabs.errors import Fault, Place
 from optabs.expected import NoOracle, build_expected, choose_tolerance
 from optabs.frameworks import Registry
@@ -47,6 +48,8 @@ class Judgement:
     """Where in the entry a failure is to be looked for."""
     traceback: str = ""
     """With the line numbers of the YAML file."""
+    results: Mapping[str, Tree] = field(default_factory=dict)
+    """What the example gave, by name, where it could be compared."""
 
     @property
     def case(self) -> Case | None:
@@ -103,6 +106,17 @@ class Report:
         for judgement in self.judgements:
             key = (judgement.check.op.place, judgement.check.variant.framework)
             self._by_variant.setdefault(key, []).append(judgement)
+
+    def find_disagreement(self, op: Op, case: Case, device: str) -> Disagreement | None:
+        """Return how far apart the frameworks are in a case on a device."""
+        results = {
+            key: judgement.results
+            for key in op.variants
+            if not any(item.expect for item in case.find_differences(key))
+            for judgement in self.list_variant(op, key)
+            if judgement.case is case and judgement.device == device and judgement.results
+        }
+        return find_disagreement(results)
 
     def count(self) -> Counter[Verdict]:
         """Return how many verdicts there are of each kind."""
@@ -245,9 +259,9 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         actual, expected, choose_tolerance(op, case), equal_nan=case.equal_nan
     )
     if comparison.agrees:
-        return Judgement(check, Verdict.VERIFIED, "", record, comparison)
+        return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
     reason = "\n".join(finding.message for finding in comparison.findings)
-    return Judgement(check, Verdict.DIFFERS, reason, record, comparison, place)
+    return Judgement(check, Verdict.DIFFERS, reason, record, comparison, place, results=actual)
 
 
 def find_example_place(variant: Variant, case: Case) -> Place:

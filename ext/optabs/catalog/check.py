@@ -1,16 +1,23 @@
-"""What is wrong with a catalogue beyond the form of its files: names, references, code."""
+"""What is wrong with a catalogue as a whole: names, and what entries say about each other."""
 
 from __future__ import annotations
 
-import ast
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
+from itertools import zip_longest
 
-from optabs.catalog.model import Case, Catalog, Op, Text, Variant
+from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
+from optabs.catalog.schema import shorten
 from optabs.errors import Fault, Place, suggest_name
 
 RESERVED_PAGES = ("index", "genindex", "search", "py-modindex", "matrix", "health")
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_LONGEST_NAME = 100
+_SAFE_NAME = re.compile(rf"(?=.{{1,{_LONGEST_NAME}}}\Z)[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_SAFE_NAME_WORDS = (
+    f"at most {_LONGEST_NAME} letters, digits, hyphens and underscores, and not "
+    + ", ".join(RESERVED_PAGES)
+)
 
 
 def check_catalog(
@@ -23,42 +30,43 @@ def check_catalog(
     faults = list(catalog.faults)
     faults += _check_names(catalog)
     for op in catalog.ops:
-        for related in op.see_also:
-            if related not in catalog.by_name:
-                hint = suggest_name(related, catalog.by_name) or "add the op, or remove the name"
-                faults.append(
-                    Fault(
-                        op.place,
-                        "unknown-op",
-                        f"`see_also` names {related!r}, which is not in the catalogue",
-                        hint,
-                    )
-                )
+        faults += _check_related(op, catalog)
         faults += check_op(op, frameworks, runtimeless)
     return sorted(set(faults))
 
 
+def _check_related(op: Op, catalog: Catalog) -> Iterator[Fault]:
+    for related, place in zip_longest(op.see_also, op.see_also_places, fillvalue=op.place):
+        if related not in catalog.by_name:
+            yield Fault(
+                place,
+                "unknown-op",
+                f"`see_also` names {shorten(repr(related))}, which is not in the catalogue",
+                suggest_name(related, catalog.by_name) or "add the op, or remove the name",
+            )
+
+
 def _check_names(catalog: Catalog) -> Iterator[Fault]:
     names: dict[str, Op] = {}
-    pages: dict[str, tuple[str, Place]] = {}
+    pages: dict[str, Entry] = {}
     for entry in catalog.entries:
         op = entry.op
         place = op.place if op else Place(entry.file)
         page = entry.path.stem
-        first = pages.setdefault(page.casefold(), (str(entry.path), place))
-        if first[0] != str(entry.path):
+        other_page = pages.setdefault(_fold_page(entry.file), entry)
+        if other_page.path != entry.path:
             yield Fault(
                 place,
                 "duplicate-page",
-                f"the page {page!r} is also made by {first[1].file}",
+                f"the page {page!r} is also made by {other_page.file}",
                 "rename one file; case alone does not tell pages apart",
             )
         if not _SAFE_NAME.fullmatch(page) or page.casefold() in RESERVED_PAGES:
             yield Fault(
                 place,
                 "unsafe-page",
-                f"{page!r} cannot be the name of a page",
-                "rename the file: letters, digits, hyphens, and not " + ", ".join(RESERVED_PAGES),
+                f"{shorten(repr(page))} cannot be the name of a page",
+                f"rename the file: {_SAFE_NAME_WORDS}",
             )
         if op is None:
             continue
@@ -74,63 +82,60 @@ def _check_names(catalog: Catalog) -> Iterator[Fault]:
             yield Fault(
                 place,
                 "unsafe-name",
-                f"{op.operation!r} cannot be the name of an op",
-                "use letters, digits and underscores, and no name of Sphinx's own pages",
+                f"{shorten(repr(op.operation))} cannot be the name of an op",
+                f"rename it: {_SAFE_NAME_WORDS}",
             )
+
+
+def _fold_page(file: str) -> str:
+    """Return what a page is called where file systems tell neither case nor accents' form apart."""
+    return unicodedata.normalize("NFC", file.rpartition(".")[0]).casefold()
 
 
 def check_op(
     op: Op, frameworks: Collection[str], runtimeless: Collection[str] = ()
 ) -> Iterator[Fault]:
-    """Yield the faults that can be told from one op alone."""
+    """Yield the faults of one op that depend on which frameworks there are."""
     known = [*frameworks, *runtimeless]
-    if op.reference:
-        yield from _check_code(op.reference)
     for case in op.cases:
-        yield from _check_case(op, case, known)
+        yield from _check_differences(op, case, known)
     for variant in op.variants.values():
-        yield from _check_variant(op, variant, frameworks, runtimeless)
+        yield from _check_framework(variant, known, runtimeless)
 
 
-def _check_case(op: Op, case: Case, frameworks: Collection[str]) -> Iterator[Fault]:
-    each = [*case.expect, *(item for entry in case.differences for item in entry.expect)]
-    for expected in each:
-        if expected.expr is not None:
-            yield from _check_code(
-                Text(expected.expr, expected.place, expected.place.line), mode="eval"
-            )
+def _check_differences(op: Op, case: Case, known: Collection[str]) -> Iterator[Fault]:
     for difference in case.differences:
-        for framework in difference.frameworks:
-            if framework not in frameworks:
+        for framework, place in zip_longest(
+            difference.frameworks, difference.places, fillvalue=case.place
+        ):
+            if framework not in known:
                 yield Fault(
-                    case.place,
+                    place,
                     "unknown-framework",
-                    f"a difference names the framework {framework!r}",
-                    suggest_name(framework, frameworks) or _list_names(frameworks),
+                    f"a difference names the framework {shorten(repr(framework))}",
+                    suggest_name(framework, known) or _list_names(known),
                 )
             elif framework not in op.variants:
                 yield Fault(
-                    case.place,
+                    place,
                     "unknown-framework",
                     f"a difference names {framework!r}, which has no variant here",
                     "add the variant, or remove the name",
                 )
 
 
-def _check_variant(
-    op: Op, variant: Variant, frameworks: Collection[str], runtimeless: Collection[str]
+def _check_framework(
+    variant: Variant, known: Collection[str], runtimeless: Collection[str]
 ) -> Iterator[Fault]:
     key = variant.framework
-    if key not in frameworks and key not in runtimeless:
+    if key not in known:
         what = "an example for a framework" if variant.examples else "a framework"
         yield Fault(
             variant.place,
             "unknown-framework",
-            f"{key!r} is {what} that is not there",
-            suggest_name(key, [*frameworks, *runtimeless])
-            or _list_names([*frameworks, *runtimeless]),
+            f"{shorten(repr(key))} is {what} that is not there",
+            suggest_name(key, known) or _list_names(known),
         )
-        return
     if key in runtimeless and variant.examples:
         yield Fault(
             variant.place,
@@ -138,35 +143,6 @@ def _check_variant(
             f"{key!r} has no Python runtime, so its example cannot be run",
             "move the code to `notes`",
         )
-    ids = [case.id for case in op.cases]
-    for case_id, text in variant.examples.items():
-        if case_id is not None and case_id not in ids:
-            yield Fault(
-                text.place,
-                "unknown-case",
-                f"an example is for the case {case_id!r}, which is not there",
-                suggest_name(case_id, ids) or _list_names(ids),
-            )
-        yield from _check_code(text)
-    if variant.unsupported is not None and variant.examples:
-        yield Fault(
-            variant.place, "contradiction", f"{key!r} is unsupported and has an example", "keep one"
-        )
-
-
-def _check_code(text: Text, mode: str = "exec") -> Iterator[Fault]:
-    try:
-        ast.parse(text.text.strip() if mode == "eval" else text.text, mode=mode)
-    except SyntaxError as error:
-        line = text.line + (error.lineno or 1) - 1
-        yield Fault(
-            Place(text.place.file, line, error.offset or 1),
-            "bad-python",
-            f"this is no Python: {error.msg}",
-            "mend the code",
-        )
-    except (ValueError, RecursionError, MemoryError) as error:
-        yield Fault(text.place, "bad-python", f"this is no Python: {error}", "mend the code")
 
 
 def _list_names(names: Collection[str]) -> str:

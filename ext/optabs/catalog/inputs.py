@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ast
 import keyword
+import math
+import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
+from optabs.catalog.code import find_bound_names, find_code_faults, parse_module
 from optabs.catalog.model import (
     ArrayInput,
     CodeInput,
@@ -13,31 +17,49 @@ from optabs.catalog.model import (
     PythonInput,
     RandomInput,
     SequenceInput,
+    Text,
 )
 from optabs.catalog.schema import (
     DROPPED,
     DTYPE,
+    NATURAL,
     NUMBER,
-    TEXT,
-    WHOLE,
+    WORDS,
     Choice,
     Key,
     ListOf,
     Record,
     Reporter,
+    shorten,
 )
 from optabs.catalog.source import KeyPath
+from optabs.errors import suggest_name
 
 DISTRIBUTIONS = {"normal": ("mean", "std"), "uniform": ("low", "high"), "integers": ("low", "high")}
 MAX_ELEMENTS = 1_000_000
+
+_FORMS: dict[str, tuple[str, ...]] = {
+    "values": ("values", "dtype"),
+    "random": (),  # RANDOM says it
+    "python": ("python",),
+    "code": ("code",),
+    "tuple": ("tuple",),
+    "list": ("list",),
+}
+_LARGEST_FLOATS = {
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "complex64": 3.4028234663852886e38,
+}
 
 RANDOM = Record(
     "a random input",
     {
         "random": Key(Choice(tuple(DISTRIBUTIONS)), "The distribution.", "normal", required=True),
-        "shape": Key(ListOf(WHOLE), "The shape.", [2, 3], required=True),
+        "shape": Key(ListOf(NATURAL), "The shape.", [2, 3], required=True),
         "dtype": Key(DTYPE, "The dtype that the values are rounded to.", "float32"),
-        "seed": Key(WHOLE, "The seed; by default the input's position.", 7),
+        "seed": Key(NATURAL, "The seed; by default the input's position.", 7),
         "mean": Key(NUMBER, "Mean of the normal distribution.", 0),
         "std": Key(NUMBER, "Standard deviation of the normal distribution.", 1),
         "low": Key(NUMBER, "Lower bound.", 0),
@@ -51,73 +73,120 @@ def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> In
     if isinstance(value, list):
         return _read_array(value, None, path, report)
     if not isinstance(value, dict):
-        return PythonInput(_write_python(value))
-    forms = {"values", "random", "python", "code", "tuple", "list"} & value.keys()
+        return PythonInput(write_python(value))
+    forms = _FORMS.keys() & value.keys()
     if len(forms) != 1:
-        report.note_fault(
-            path,
-            "bad-input",
-            f"`{path[-1]}` has no single form",
-            "write a number, a list, or exactly one of {values: ...}, {random: ...}, "
-            "{python: ...}, {code: ...}, {tuple: [...]}, {list: [...]}",
-        )
+        _report_form(value, path, report)
         return None
     form = forms.pop()
     if form == "random":
         return _read_random(value, path, position, report)
-    allowed = {"values", "dtype"} if form == "values" else {form}
-    for key in value.keys() - allowed:
+    inner = (*path, form)
+    for key in value.keys() - set(_FORMS[form]):
         report.note_key_fault(
             (*path, key),
             "unknown-key",
-            f"an input of the form {{{form}: ...}} has no key {key!r}",
-            "it may have " + ", ".join(sorted(allowed)),
+            f"an input of the form {{{form}: ...}} has no key {shorten(repr(key))}",
+            suggest_name(key, _FORMS[form]) or "it may have " + ", ".join(_FORMS[form]),
         )
-    inner = (*path, form)
     if form == "values":
         dtype = value.get("dtype")
-        if dtype is not None and DTYPE.check(dtype, (*path, "dtype"), report) is DROPPED:
+        if "dtype" in value and DTYPE.check(dtype, (*path, "dtype"), report) is DROPPED:
             return None
-        return _read_array(value["values"], dtype, path, report)
+        return _read_array(value["values"], dtype, inner, report)
     if form == "python":
         return _read_python(value["python"], inner, report)
     if form == "code":
-        return _read_code(value["code"], str(path[-1]), inner, report)
+        return _read_code(value["code"], _find_name(path), inner, report)
     if not isinstance(value[form], list):
         report.note_wrong_type(inner, value[form], "a list of inputs")
         return None
     items = [
-        read_input(item, (*inner, index), position, report)
+        _read_item(item, (*inner, index), position, report)
         for index, item in enumerate(value[form])
     ]
-    if None in items:
+    found = tuple(item for item in items if item is not None)
+    return SequenceInput(form, found) if len(found) == len(items) else None
+
+
+def _read_item(value: Any, path: KeyPath, position: int, report: Reporter) -> InputSpec | None:
+    if isinstance(value, dict) and "code" in value:
+        report.note_key_fault(
+            (*path, "code"),
+            "bad-input",
+            "code cannot stand in a sequence",
+            "make it an input of its own",
+        )
         return None
-    return SequenceInput(form, tuple(item for item in items if item is not None))
+    return read_input(value, path, position, report)
+
+
+def _report_form(value: dict[str, Any], path: KeyPath, report: Reporter) -> None:
+    known = _FORMS.keys() & value.keys()
+    name = _find_name(path)
+    hint = (
+        "write a number, a list, or exactly one of {values: ...}, {random: ...}, {python: ...}, "
+        "{code: ...}, {tuple: [...]}, {list: [...]}"
+    )
+    if known:
+        named = " and ".join(sorted(known))
+        report.note_fault(path, "bad-input", f"`{name}` has more than one form: {named}", hint)
+        return
+    for key in value:
+        nearest = suggest_name(key, _FORMS)
+        if nearest:
+            report.note_key_fault(
+                (*path, key),
+                "unknown-key",
+                f"the input `{name}` has no key {shorten(repr(key))}",
+                nearest,
+            )
+            return
+    report.note_fault(path, "bad-input", f"`{name}` has no form that is known", hint)
+
+
+def _find_name(path: KeyPath) -> str:
+    """Return the name of the input that `path` lies in."""
+    return str(path[path.index("inputs") + 1] if "inputs" in path else path[-1])
+
+
+# --- arrays ---------------------------------------------------------------------------------------
 
 
 def _read_array(
     values: Any, dtype: str | None, path: KeyPath, report: Reporter
 ) -> ArrayInput | None:
+    name = _find_name(path)
     kinds: set[type] = set()
-    shapes: set[tuple[int, ...] | None] = {measure_shape(values, kinds)}
-    if None in shapes:
+    shape = measure_shape(values, kinds)
+    if shape is None:
         report.note_fault(
             path,
             "ragged-array",
-            f"the rows of `{path[-1]}` differ in length",
+            f"the rows of `{name}` differ in length",
             "use {python: ...} for a nested list that is no array",
         )
         return None
-    if not kinds <= {bool, int, float} and not (dtype or "").startswith("complex"):
+    if math.prod(shape) > MAX_ELEMENTS:
         report.note_fault(
-            path,
-            "bad-input",
-            f"`{path[-1]}` holds something that is no number",
-            "use {python: ...} for other Python values",
+            path, "bad-shape", f"`{name}` has {math.prod(shape)} elements", "use {random: ...}"
         )
         return None
     if dtype is None:
+        if bool in kinds and len(kinds) > 1:
+            report.note_fault(
+                path,
+                "bad-input",
+                f"`{name}` mixes true/false with numbers",
+                "write one or the other",
+            )
+            return None
         dtype = "bool" if kinds == {bool} else "int32" if kinds == {int} else "float32"
+    for where, value in _walk_leaves(values, path):
+        problem = _find_problem(value, dtype)
+        if problem:
+            report.note_fault(where, "bad-input", f"`{name}` holds {problem[0]}", problem[1])
+            return None
     return ArrayInput(values, dtype)
 
 
@@ -132,11 +201,71 @@ def measure_shape(values: Any, kinds: set[type]) -> tuple[int, ...] | None:
     return (len(values), *(shapes.pop() or ())) if shapes else (0,)
 
 
+def _walk_leaves(values: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    if isinstance(values, list):
+        for index, item in enumerate(values):
+            yield from _walk_leaves(item, (*path, index))
+    else:
+        yield path, values
+
+
+def _find_problem(value: Any, dtype: str) -> tuple[str, str] | None:
+    """Return why a value cannot be an element of an array (what it is, what to do), or None."""
+    shown = shorten(repr(value))
+    if dtype.startswith("complex"):
+        number = read_complex(value)
+        if number is None:
+            return f"{shown}, which is no complex number", "write e.g. '1+2j'"
+        value = number
+    elif isinstance(value, str) and value.lower().lstrip("+-.") in ("nan", "inf", "infinity"):
+        return f"the text {shown}", "write .nan, .inf or -.inf"
+    elif not isinstance(value, bool | int | float):
+        hint = "use {python: ...} for other Python values"
+        if read_complex(value) is not None:
+            hint = "write it without quotes and underscores; complex ones need dtype: complex64"
+        return f"{shown}, which is no number", hint
+    if dtype == "bool":
+        return None if value in (0, 1) else (f"{shown}, which is no bool", "write true or false")
+    if "int" in dtype:
+        bits = int(dtype.lstrip("uint"))
+        low, high = (
+            (0, 2**bits - 1) if dtype[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        )
+        if not math.isfinite(value) or value != int(value):
+            return f"{shown}, which is no whole number", "use a floating dtype"
+        return (
+            None
+            if low <= value <= high
+            else (f"{shown}, which {dtype} cannot hold", "use {values: ..., dtype: int64}")
+        )
+    largest = _LARGEST_FLOATS.get(dtype, math.inf)
+    try:
+        parts = (complex(value).real, complex(value).imag)
+        fits = not any(math.isfinite(part) and abs(part) > largest for part in parts)
+    except OverflowError:
+        fits = False
+    return None if fits else (f"{shown}, which {dtype} cannot hold", "use a wider dtype, or .inf")
+
+
+def read_complex(value: Any) -> complex | None:
+    """Return the complex number that a YAML value stands for, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return complex(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+# --- random arrays --------------------------------------------------------------------------------
+
+
 def _read_random(
     value: dict[str, Any], path: KeyPath, position: int, report: Reporter
 ) -> RandomInput | None:
+    before = len(report.document.faults)
     found = RANDOM.check(value, path, report)
-    if found is DROPPED:
+    if found is DROPPED or len(report.document.faults) > before:
         return None
     distribution = found["random"]
     allowed = DISTRIBUTIONS[distribution]
@@ -147,70 +276,102 @@ def _read_random(
             f"a {distribution} distribution has no {key!r}",
             "it has " + " and ".join(allowed),
         )
-        return None
-    elements = 1
-    for length in found["shape"]:
-        elements *= length
-    if elements > MAX_ELEMENTS or min(found["shape"], default=0) < 0:
+    elements = math.prod(found["shape"])
+    if elements > MAX_ELEMENTS:
         report.note_fault(
             (*path, "shape"),
             "bad-shape",
-            f"{elements} elements",
-            f"use lengths from 0, and at most {MAX_ELEMENTS} elements",
+            f"{shorten(str(elements))} elements",
+            f"use at most {MAX_ELEMENTS}",
         )
-        return None
     parameters = {key: found[key] for key in allowed if key in found}
     if distribution == "integers":
         parameters = {"low": 0, "high": 10, **parameters}
-    default = "int32" if distribution == "integers" else "float32"
+    dtype = found.get("dtype", "int32" if distribution == "integers" else "float32")
+    problem = _find_draw_problem(distribution, parameters, dtype)
+    if problem:
+        key, message, hint = problem
+        report.note_fault((*path, key), "bad-input", message, hint)
+    if len(report.document.faults) > before:
+        return None
     return RandomInput(
-        distribution,
-        tuple(found["shape"]),
-        found.get("dtype", default),
-        found.get("seed", position),
-        parameters,
+        distribution, tuple(found["shape"]), dtype, found.get("seed", position), parameters
     )
 
 
-def _write_python(value: Any) -> str:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+def _find_draw_problem(
+    distribution: str, parameters: dict[str, Any], dtype: str
+) -> tuple[str, str, str] | None:
+    """Return what is wrong (at which key, what, what to do) with how numbers are drawn."""
+    low, high = parameters.get("low", 0), parameters.get("high", 1)
+    if distribution == "integers":
+        for key in ("low", "high"):
+            if not isinstance(parameters[key], int):
+                return key, f"`{key}` wants a whole number", "integers are drawn"
+        for key, bound in (("low", low), ("high", high - 1)):
+            if _find_problem(bound, dtype):
+                return key, f"{dtype} cannot hold {bound}", "use another bound or dtype"
+    elif "float" not in dtype and "complex" not in dtype:
+        return (
+            "dtype",
+            f"a {distribution} distribution gives no {dtype}",
+            "use a floating dtype, or {random: integers}",
+        )
+    if low >= high:
+        return (
+            "high",
+            f"`high` is not above `low`, which is {low}",
+            "the upper bound is never drawn",
+        )
+    if parameters.get("std", 1) < 0:
+        return "std", "a standard deviation is not negative", "write it without the sign"
+    return None
+
+
+# --- Python ---------------------------------------------------------------------------------------
+
+
+def write_python(value: Any) -> str:
+    """Return a YAML value as Python source, which `repr` does not for infinities and NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
+    if isinstance(value, list):
+        return f"[{', '.join(map(write_python, value))}]"
+    if isinstance(value, dict):
+        items = (f"{key!r}: {write_python(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
     return repr(value)
 
 
 def _read_python(value: Any, path: KeyPath, report: Reporter) -> PythonInput | None:
     if not isinstance(value, str):
-        return PythonInput(_write_python(value))
+        return PythonInput(write_python(value))
+    source = value.strip()
     try:
-        ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        ast.literal_eval(source)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         report.note_fault(
             path,
             "bad-python",
-            f"{value!r} is no Python literal",
+            f"{shorten(repr(source))} is no Python literal",
             "write e.g. (2, 3), [1, 2], 'text', or use {code: ...}",
         )
         return None
-    return PythonInput(value)
+    return PythonInput(source)
 
 
 def _read_code(value: Any, name: str, path: KeyPath, report: Reporter) -> CodeInput | None:
-    if TEXT.check(value, path, report) is DROPPED:
+    if WORDS.check(value, path, report) is DROPPED:
         return None
-    try:
-        tree = ast.parse(value)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        report.note_fault(path, "bad-python", f"this is no Python: {error}", "mend the code")
+    document = report.document
+    place = document.find_place(path)
+    text = Text(value.rstrip(), place, place.line, document.find_source(path))
+    faults = list(find_code_faults(text))
+    for fault in faults:
+        document.note_fault(fault, path)
+    if faults:
         return None
-    bound = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    bound |= {
-        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
-    if name not in bound:
+    if name not in find_bound_names(text.text):
         report.note_fault(
             path,
             "bad-python",
@@ -218,9 +379,30 @@ def _read_code(value: Any, name: str, path: KeyPath, report: Reporter) -> CodeIn
             f"begin it with `{name} = ` or `def {name}(`",
         )
         return None
-    return CodeInput(value.rstrip("\n"))
+    if _formats_namespace(text.text):
+        report.note_fault(
+            path,
+            "bad-python",
+            "`xp` stands in an f-string, where it is not replaced",
+            "give the value a name before",
+        )
+        return None
+    return CodeInput(text.text, text)
+
+
+def _formats_namespace(code: str) -> bool:
+    return "xp" in code and any(
+        isinstance(inner, ast.Name) and inner.id == "xp"
+        for node in ast.walk(parse_module(code))
+        if isinstance(node, ast.JoinedStr)
+        for inner in ast.walk(node)
+    )
 
 
 def is_input_name(name: str) -> bool:
-    """Whether `name` can be a variable of an example."""
-    return name.isidentifier() and not keyword.iskeyword(name)
+    """Whether `name` can be a variable of an example, spelt as Python itself spells it."""
+    return (
+        name.isidentifier()
+        and not keyword.iskeyword(name)
+        and unicodedata.normalize("NFKC", name) == name
+    )

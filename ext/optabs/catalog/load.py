@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from optabs.catalog.inputs import is_input_name, read_input
+from optabs.catalog.code import find_code_faults
+from optabs.catalog.inputs import is_input_name, read_complex, read_input, write_python
 from optabs.catalog.model import (
     LONE_RESULT,
     Case,
@@ -22,12 +26,13 @@ from optabs.catalog.model import (
     Tolerance,
     Variant,
 )
-from optabs.catalog.schema import DROPPED, NOT_SYNTHESISED, OP, Reporter, describe_type
+from optabs.catalog.schema import DROPPED, NOT_SYNTHESISED, OP, Reporter, describe_value, shorten
 from optabs.catalog.source import KeyPath, YamlDocument, read_yaml
-from optabs.errors import Fault, OptabsError, Place
+from optabs.errors import Fault, OptabsError, Place, suggest_name
 
 SUFFIX = ".yaml"
-_CASE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LONGEST_ID = 60
+_CASE_ID = re.compile(rf"(?=.{{1,{_LONGEST_ID}}}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -74,40 +79,48 @@ def load_file(path: Path, root: Path) -> list[Entry]:
 
 
 def _load_list(document: YamlDocument, path: Path) -> list[Entry]:
-    earlier = document.faults
-    entries = []
-    for index, data in enumerate(document.data):
-        document.faults = []
-        entries.append(_load_entry(document, data, (index,), path))
-    if earlier or not entries:
-        faults = earlier or [
-            Fault(
-                Place(document.file),
-                "empty-file",
-                "the list is empty",
-                "write an entry or delete the file",
-            )
-        ]
-        entries.insert(0, Entry(path, document.file, None, tuple(faults)))
+    entries = [
+        _load_entry(document, data, (index,), path) for index, data in enumerate(document.data)
+    ]
+    if not entries:
+        fault = Fault(
+            Place(document.file),
+            "empty-file",
+            "the list is empty",
+            "write an entry or delete the file",
+        )
+        return [Entry(path, document.file, None, (fault,))]
     return entries
 
 
 def _load_entry(document: YamlDocument, data: Any, base: KeyPath, path: Path) -> Entry:
-    report = Reporter(document)
-    if not isinstance(data, dict):
+    # Each entry of a list gets a document of its own, so that its faults are its own.
+    own = replace(document, faults=[], fault_paths=[])
+    for fault, at in zip(document.faults, document.fault_paths, strict=True):
+        if at[: len(base)] == base:
+            own.note_fault(fault, at)
+    report = Reporter(own)
+    op = None
+    if isinstance(data, dict):
+        found = OP.check(data, base, report)
+        if found is not DROPPED:
+            op = _Builder(own, report, base, path).build_op(found, data)
+    else:
         report.note_fault(
             base,
             "wrong-type",
-            f"an entry is a mapping, found {describe_type(data)}",
+            f"an entry is a mapping, found {describe_value(data)}",
             "begin with `operation: Name`",
         )
-        return Entry(path, document.file, None, tuple(document.faults), data)
-    found = OP.check(data, base, report)
-    if found is DROPPED:
-        return Entry(path, document.file, None, tuple(document.faults), data)
-    op = _Builder(document, report, base, path).build_op(found)
-    # Faults within a variant cost that tab alone, so they travel with it, too.
-    return Entry(path, document.file, op, tuple(sorted(document.faults)), data)
+    return Entry(path, own.file, op, tuple(sorted(set(own.faults))), data)
+
+
+def _describe_bad_name(name: str) -> tuple[str, str, str]:
+    return (
+        "bad-name",
+        f"{shorten(repr(name))} is no variable name",
+        "use letters, digits and underscores, and no word of Python's own",
+    )
 
 
 class _Builder:
@@ -122,53 +135,74 @@ class _Builder:
     def place(self, path: KeyPath) -> Place:
         return self.document.find_place(path)
 
+    def list_places(self, texts: list[str] | None, path: KeyPath) -> tuple[Place, ...]:
+        """Return the places of the items of a list, if each of them is still there."""
+        places = tuple(self.place((*path, index)) for index, _ in enumerate(texts or ()))
+        return () if self.document.find_faults(path) else places
+
     def text(self, value: str | None, path: KeyPath) -> Text | None:
         if value is None:
             return None
-        place = self.place(path)
-        return Text(value, place, self.document.text_lines.get(path, place.line))
+        place, source = self.place(path), self.document.find_source(path)
+        line = place.line if source is None else source.find_row(value, 0)
+        return Text(value, place, line, source)
 
-    def build_op(self, found: dict[str, Any]) -> Op:
+    def code(self, value: str, path: KeyPath, *, expression: bool = False) -> Text:
+        """Return code as text, after reporting what is wrong with it as Python."""
+        text = self.text(value, path)
+        assert text
+        for fault in find_code_faults(text, expression=expression):
+            self.document.note_fault(fault, path)
+        return text
+
+    def build_op(self, found: dict[str, Any], data: dict[str, Any]) -> Op:
         base = self.base
         operation = found["operation"]
-        parameters = self.build_parameters(found.get("std_args", []))
+        reference = found.get("reference")
+        # Those of faulty cases, too: an example for one of them is in order.
+        case_ids = [item["id"] for item in found.get("cases", ()) if item is not DROPPED]
         return Op(
             operation=operation,
             place=self.place((*base, "operation")),
             path=self.path,
             description=self.text(found.get("description"), (*base, "description")),
             op_type=found.get("op_type", "function"),
-            parameters=parameters,
+            parameters=self.build_parameters(found.get("std_args", []), (*base, "std_args")),
             return_type=found.get("return_type"),
             category=found.get("category", ""),
             aliases=tuple(found.get("aliases", ())),
-            reference=self.text(found.get("reference"), (*base, "reference")),
+            reference=None if reference is None else self.code(reference, (*base, "reference")),
             cases=self.build_cases(found.get("cases", []), (*base, "cases")),
             tolerance=build_tolerance(found.get("tolerance")),
             variants={
-                key: self.build_variant(key, item, (*base, "variants", key))
-                for key, item in found["variants"].items()
+                key: self.build_variant(
+                    key, found["variants"].get(key, {}), (*base, "variants", key), case_ids
+                )
+                for key in data["variants"]
             },
             see_also=tuple(found.get("see_also", ())),
+            see_also_places=self.list_places(found.get("see_also"), (*base, "see_also")),
         )
 
-    def build_parameters(self, items: list[Any]) -> tuple[Parameter, ...]:
+    def build_parameters(self, items: list[Any], path: KeyPath) -> tuple[Parameter, ...]:
         parameters = []
-        for item in items:
+        for index, item in enumerate(items):
             if isinstance(item, str):
                 parameters.append(Parameter(item))
             elif isinstance(item, list):
-                parameters.append(Parameter(item[0], item[1] if len(item) > 1 else ""))
-            else:
-                default = (
-                    write_default(item["default"], item.get("type", ""))
-                    if "default" in item
-                    else None
-                )
+                if DROPPED in item:
+                    continue
+                if not 1 <= len(item) <= 2:
+                    self.report.note_wrong_type((*path, index), item, "a name and a type")
+                    continue
+                parameters.append(Parameter(*item))
+            elif item is not DROPPED:
+                type_name = item.get("type", "")
+                default = write_default(item["default"], type_name) if "default" in item else None
                 parameters.append(
                     Parameter(
                         item["name"],
-                        item.get("type", ""),
+                        type_name,
                         default,
                         item.get("kind", "positional_or_keyword"),
                         item.get("is_variadic", False),
@@ -179,88 +213,58 @@ class _Builder:
 
     def build_cases(self, items: list[Any], path: KeyPath) -> tuple[Case, ...]:
         cases: list[Case] = []
-        # The schema dropped what it could not use, so find each case's own position again.
-        positions = [
-            index
-            for index, raw in enumerate(self.raw(path) if items else [])
-            if isinstance(raw, dict)
-        ]
-        for item in items:
-            while self.raw((*path, positions[0])).get("id") != item["id"]:
-                positions.pop(0)
-            inner = (*path, positions.pop(0))
-            if not _CASE_ID.fullmatch(item["id"]):
+        seen: dict[str, Place] = {}
+        for index, item in enumerate(items):
+            if item is DROPPED:
+                continue
+            inner = (*path, index)
+            name, at = item["id"], (*inner, "id")
+            place = self.place(at)
+            if not _CASE_ID.fullmatch(name):
                 self.report.note_fault(
-                    (*inner, "id"),
+                    at,
                     "bad-case-id",
-                    f"{item['id']!r} is no case id",
-                    "use a-z, 0-9 and hyphens, e.g. negative-axis",
+                    f"{shorten(repr(name))} is no case id",
+                    f"use at most {_LONGEST_ID} of a-z, 0-9 and hyphens, e.g. negative-axis",
                 )
-                continue
-            if any(case.id == item["id"] for case in cases):
+            elif name in seen:
                 self.report.note_fault(
-                    (*inner, "id"),
+                    at,
                     "duplicate-case",
-                    f"there are two cases {item['id']!r}",
-                    "rename one",
+                    f"there are two cases {name!r}",
+                    f"first in line {seen[name].line}; rename one",
                 )
-                continue
+            seen.setdefault(name, place)
             case = self.build_case(item, inner)
-            if case is not None:
+            # A case with a fault proves nothing: it is left out, whatever the fault is.
+            if case is not None and not self.document.find_faults(inner):
                 cases.append(case)
         return tuple(cases)
 
-    def raw(self, path: KeyPath) -> Any:
-        value = self.document.data
-        for part in path:
-            value = value[part]
-        return value
-
     def build_case(self, item: dict[str, Any], path: KeyPath) -> Case | None:
         inputs: list[Input] = []
-        faults_before = len(self.document.faults)
         for position, (name, value) in enumerate(item.get("inputs", {}).items()):
             inner = (*path, "inputs", name)
             if not is_input_name(name):
-                self.report.note_key_fault(
-                    inner,
-                    "bad-name",
-                    f"{name!r} is no variable name",
-                    "use letters, digits and underscores",
-                )
+                self.report.note_key_fault(inner, *_describe_bad_name(name))
                 continue
             spec = read_input(value, inner, position, self.report)
             if spec is not None:
-                inputs.append(Input(name, spec, self.document.key_places[inner]))
-        if "expect" not in item and "expect" not in self.raw(path):
+                inputs.append(Input(name, spec, self.document.find_key_place(inner)))
+        at = (*path, "expect")
+        expect = self.build_expect(item.get("expect"), at)
+        if not expect and not self.document.find_faults(at):
             self.report.note_fault(
                 path,
                 "no-oracle",
                 f"the case {item['id']!r} has no oracle",
                 "add `expect`: the result, or a NumPy expression for it",
             )
-        expect = self.build_expect(item.get("expect"), (*path, "expect"))
-        differences = tuple(
-            Difference(
-                tuple(entry["frameworks"]),
-                entry["reason"],
-                entry.get("dtype", {}),
-                self.build_expect(entry.get("expect"), (*path, "differences", index, "expect")),
-            )
+        differences = [
+            self.build_difference(entry, (*path, "differences", index), expect)
             for index, entry in enumerate(item.get("differences", ()))
-        )
-        if len(self.document.faults) > faults_before or not expect:
-            return None
-        names = {expected.name for expected in expect}
-        for index, difference in enumerate(differences):
-            others = {*difference.dtype, *(each.name for each in difference.expect)} - names
-            if others:
-                self.report.note_fault(
-                    (*path, "differences", index),
-                    "unknown-result",
-                    f"the case has no result {', '.join(sorted(others))}",
-                    f"it has {', '.join(sorted(names))}",
-                )
+            if entry is not DROPPED
+        ]
         return Case(
             id=item["id"],
             place=self.place(path),
@@ -270,9 +274,32 @@ class _Builder:
             tolerance=build_tolerance(item.get("tolerance")),
             equal_nan=item.get("equal_nan", False),
             grad=item.get("grad", False),
-            differences=differences,
+            differences=tuple(differences),
             time_limit=item.get("time_limit"),
             source=item.get("source", ""),
+        )
+
+    def build_difference(
+        self, item: dict[str, Any], path: KeyPath, results: tuple[Expected, ...]
+    ) -> Difference:
+        expect = self.build_expect(item.get("expect"), (*path, "expect"))
+        dtypes: dict[str, str] = item.get("dtype", {})
+        known = [expected.name for expected in results]
+        for key, names in (("dtype", [*dtypes]), ("expect", [each.name for each in expect])):
+            for name in names:
+                if known and name not in known:
+                    self.report.note_key_fault(
+                        (*path, key, name),
+                        "unknown-result",
+                        f"the case has no result {name!r}",
+                        suggest_name(name, known) or f"it has {', '.join(known)}",
+                    )
+        return Difference(
+            tuple(item["frameworks"]),
+            item["reason"],
+            dtypes,
+            expect,
+            self.list_places(item["frameworks"], (*path, "frameworks")),
         )
 
     def build_expect(self, value: Any, path: KeyPath) -> tuple[Expected, ...]:
@@ -280,78 +307,91 @@ class _Builder:
             return ()
         if not isinstance(value, dict):
             return (self.build_expected(LONE_RESULT, value, path),)
+        if "dtype" in value and value.keys() <= {"values", "expr", "dtype"}:
+            self.report.note_fault(
+                path,
+                "no-name",
+                "the result has no name",
+                f"write {{{LONE_RESULT}: {{{', '.join(f'{key}: ...' for key in value)}}}}}",
+            )
+            return ()
         results = []
         for name, item in value.items():
             if is_input_name(name):
                 results.append(self.build_expected(name, item, (*path, name)))
             else:
-                self.report.note_key_fault(
-                    (*path, name),
-                    "bad-name",
-                    f"{name!r} is no variable name",
-                    "use letters, digits and underscores",
-                )
+                self.report.note_key_fault((*path, name), *_describe_bad_name(name))
         return tuple(results)
 
     def build_expected(self, name: str, value: Any, path: KeyPath) -> Expected:
         place = self.place(path)
+        values, expr, dtype = value, None, None
         if isinstance(value, dict):
-            return Expected(name, place, value.get("values"), value.get("expr"), value.get("dtype"))
-        if isinstance(value, str):
-            return Expected(name, place, expr=value)
-        return Expected(name, place, values=value)
+            values, expr, dtype = value.get("values"), value.get("expr"), value.get("dtype")
+            path = (*path, "values" if expr is None else "expr")
+        elif isinstance(value, str):
+            values, expr = None, value
+        if expr is not None:
+            return Expected(name, place, None, expr, dtype, self.code(expr, path, expression=True))
+        if dtype and dtype.startswith("complex") and not is_complex(values):
+            self.report.note_fault(
+                path, "bad-values", f"`{name}` holds what is no complex number", "write e.g. '1+2j'"
+            )
+        return Expected(name, place, values, None, dtype)
 
-    def build_variant(self, key: str, item: dict[str, Any] | None, path: KeyPath) -> Variant:
-        place = self.document.key_places.get(path) or self.place(path)
-        inside = tuple(
-            fault for fault in self.document.faults if self.lies_within(fault.place, path)
-        )
+    def build_variant(
+        self, key: str, item: dict[str, Any] | None, path: KeyPath, case_ids: list[str]
+    ) -> Variant:
+        place = self.document.find_key_place(path)
         if item is None:
-            return Variant(key, place, unsupported="", faults=inside)
+            return Variant(key, place, unsupported="", faults=self.document.find_faults(path))
         example = item.get("example")
         at = (*path, "example")
-        examples: dict[str | None, Text | None]
+        examples: dict[str | None, Text] = {}
         if isinstance(example, dict):
-            examples = {case: self.text(code, (*at, case)) for case, code in example.items()}
-        else:
-            examples = {None: self.text(example, at)} if example is not None else {}
+            for case, code in example.items():
+                examples[case] = self.code(code, (*at, case))
+                if case not in case_ids:
+                    self.report.note_key_fault(
+                        (*at, case),
+                        "unknown-case",
+                        f"an example is for the case {shorten(repr(case))}, which is not there",
+                        suggest_name(case, case_ids)
+                        or ("there are " + ", ".join(case_ids) if case_ids else "add the case"),
+                    )
+        elif example is not None:
+            examples[None] = self.code(example, at)
+        if examples and "unsupported" in item:
+            self.report.note_key_fault(
+                (*path, "unsupported"),
+                "contradiction",
+                f"{key!r} is unsupported and has an example",
+                "keep one",
+            )
         return Variant(
             framework=key,
             place=place,
             api=item.get("api"),
-            api_place=self.place((*path, "api")),
+            api_place=self.place((*path, "api")) if "api" in item else None,
             args=item.get("args", {}),
             inject_args=item.get("inject_args", {}),
             pack_to_tuple=item.get("pack_to_tuple"),
             pack_as=item.get("pack_as", "Tuple"),
             output_select_index=item.get("output_select_index"),
             macro_template=item.get("macro_template"),
+            macro_place=self.place((*path, "macro_template")) if "macro_template" in item else None,
             transformation_type=item.get("transformation_type"),
             operator=item.get("operator"),
             requires_plugin=item.get("requires_plugin"),
             required_imports=tuple(write_import(each) for each in item.get("required_imports", ())),
             op_type=item.get("op_type"),
             not_synthesised=tuple(key for key, _, _ in NOT_SYNTHESISED if item.get(key)),
-            examples={case: text for case, text in examples.items() if text is not None},
+            examples=examples,
             unsupported=item.get("unsupported"),
             untestable=item.get("untestable"),
             notes=self.text(item.get("notes"), (*path, "notes")),
-            faults=inside,
+            faults=self.document.find_faults(path),
         )
-
-    def lies_within(self, place: Place, path: KeyPath) -> bool:
-        """Whether `place` lies between the key at `path` and the next variant's key."""
-        start = self.document.key_places.get(path)
-        if start is None:
-            return False
-        following = [
-            other
-            for candidate, other in self.document.key_places.items()
-            if len(candidate) <= len(path)
-            and other > start
-            and candidate[: len(self.base)] == self.base
-        ]
-        return start <= place and (not following or place < min(following))
 
 
 def build_tolerance(found: Mapping[str, Any] | None) -> Tolerance | None:
@@ -359,19 +399,33 @@ def build_tolerance(found: Mapping[str, Any] | None) -> Tolerance | None:
     return Tolerance(found["rtol"], found["atol"], found["reason"]) if found else None
 
 
+def is_complex(values: Any) -> bool:
+    """Whether nested lists hold complex numbers only, which YAML has as text."""
+    if isinstance(values, list):
+        return all(is_complex(item) for item in values)
+    return read_complex(values) is not None
+
+
 def write_default(value: Any, type_name: str) -> str:
     """Return a default as Python source. ODL keeps many as text, e.g. ``"1e-05"``, ``"()"``."""
-    if isinstance(value, str) and type_name not in ("str", "Str", "string"):
-        return value
-    return repr(value)
+    if not isinstance(value, str):
+        return write_python(value)
+    if type_name in ("str", "Str", "string"):
+        return repr(value)
+    try:
+        ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return repr(value) if "str" in type_name.lower() else value
+    return value
 
 
-def write_import(required: Any) -> str:
+def write_import(required: Mapping[str, Any] | str) -> str:
     """Return an ODL import requirement as an import statement."""
-    if isinstance(required, dict):
-        alias = required.get("alias")
-        return f"import {required.get('module')}" + (f" as {alias}" if alias else "")
-    return str(required)
+    if isinstance(required, str):
+        is_statement = required.startswith(("import ", "from "))
+        return required if is_statement else f"import {required}"
+    alias = required.get("alias")
+    return f"import {required['module']}" + (f" as {alias}" if alias else "")
 
 
 def load_catalog(paths: Iterable[Path], root: Path) -> Catalog:
@@ -385,5 +439,12 @@ def load_catalog(paths: Iterable[Path], root: Path) -> Catalog:
 
 def make_catalog(entries: Iterable[Entry]) -> Catalog:
     """Return the catalogue of some entries, with the faults of all of them."""
-    found = tuple(entries)
+    # What is made here stays: looking for garbage in it would take a third of the time.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        found = tuple(entries)
+    finally:
+        if collects:
+            gc.enable()
     return Catalog(found, tuple(sorted(fault for entry in found for fault in entry.faults)))

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from optabs.catalog.positions import Source
 from optabs.catalog.source import KeyPath
 from optabs.errors import Fault, Place
 
@@ -22,6 +23,18 @@ class Text:
     text: str
     place: Place
     line: int
+    source: Source | None = None
+    """How it is written in the file; without it, rows are taken to follow each other there."""
+
+    def find_line(self, row: int) -> int:
+        """Return the line of the file that holds row `row` (from 0) of the text."""
+        return self.source.find_row(self.text, row) if self.source else self.line + row
+
+    def find_place(self, row: int, offset: int) -> Place:
+        """Return where a character of the text stands in the file; both count from 0."""
+        if self.source is None:
+            return Place(self.place.file, self.line + row, offset + 1)
+        return Place(self.place.file, *self.source.find(self.text, row, offset))
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,8 @@ class CodeInput:
     """Code that defines the input; `xp` stands for the framework's array namespace."""
 
     source: str
+    text: Text | None = None
+    """The code with its place, where the entry gives it."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,12 @@ class Expected:
     values: Any = None
     expr: str | None = None
     dtype: str | None = None
+    text: Text | None = None
+    """The expression with its place, where there is one."""
+
+    def find_line(self, row: int) -> int:
+        """Return the line of the file that holds row `row` (from 0) of the expression."""
+        return self.text.find_line(row) if self.text else self.place.line
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,8 @@ class Difference:
     reason: str
     dtype: Mapping[str, str] = field(default_factory=dict)
     expect: tuple[Expected, ...] = ()
+    places: tuple[Place, ...] = ()
+    """Where each framework is named."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +182,7 @@ class Variant:
     pack_as: str = "Tuple"
     output_select_index: int | None = None
     macro_template: str | None = None
+    macro_place: Place | None = None
     transformation_type: str | None = None
     operator: str | None = None
     requires_plugin: str | None = None
@@ -211,9 +235,11 @@ class Op:
     aliases: tuple[str, ...] = ()
     reference: Text | None = None
     cases: tuple[Case, ...] = ()
+    """Those without a fault."""
     tolerance: Tolerance | None = None
     variants: Mapping[str, Variant] = field(default_factory=dict)
     see_also: tuple[str, ...] = ()
+    see_also_places: tuple[Place, ...] = ()
 
     @property
     def page(self) -> str:

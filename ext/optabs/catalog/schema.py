@@ -6,8 +6,11 @@ returns the value without its faulty parts, so that one bad key costs no more th
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from optabs.catalog.source import KeyPath, YamlDocument
@@ -16,20 +19,28 @@ from optabs.errors import Fault, suggest_name
 # Returned by `check` for a value of which nothing can be used.
 DROPPED: Any = object()
 
-_NAMES: dict[type, str] = {
-    dict: "a mapping",
-    list: "a list",
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    type(None): "nothing",
-}
+_SHOWN_LENGTH = 60
+_QUOTES = ("'", '"')
 
 
-def describe_type(value: object) -> str:
-    """Return what a contributor calls a value of this type."""
-    return _NAMES[type(value)]
+def describe_value(value: object) -> str:
+    """Return what a contributor calls a value, e.g. ``the number 5``."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return f"the number {shorten(str(value))}"
+    if isinstance(value, str):
+        return f"the text {shorten(repr(value))}"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def shorten(text: str) -> str:
+    """Return `text` at a length that fits in a message."""
+    if len(text) <= _SHOWN_LENGTH:
+        return text
+    return f"{text[:_SHOWN_LENGTH]}...{text[-1] if text[-1] in _QUOTES else ''}"
 
 
 class Reporter:
@@ -40,19 +51,24 @@ class Reporter:
 
     def note_fault(self, path: KeyPath, code: str, message: str, hint: str = "") -> None:
         """Record a fault at the value that stands at `path`."""
-        self.document.faults.append(Fault(self.document.find_place(path), code, message, hint))
+        place = self.document.find_place(path)
+        self.document.note_fault(Fault(place, code, message, hint), path)
 
     def note_key_fault(self, path: KeyPath, code: str, message: str, hint: str = "") -> None:
         """Record a fault at the key that `path` ends in."""
-        place = self.document.key_places.get(path) or self.document.find_place(path)
-        self.document.faults.append(Fault(place, code, message, hint))
+        place = self.document.find_key_place(path)
+        self.document.note_fault(Fault(place, code, message, hint), path)
 
     def note_wrong_type(self, path: KeyPath, value: object, wanted: str, hint: str = "") -> Any:
-        """Record that `value` is not what was wanted; returns DROPPED."""
+        """Record that `value` is not what was wanted; returns DROPPED.
+
+        Says nothing of a value that is already known to be faulty.
+        """
+        if path in self.document.fault_paths:
+            return DROPPED
         name = next((f"`{part}` " for part in reversed(path) if isinstance(part, str)), "")
-        shown = f" {value!r}" if isinstance(value, str | int | float) and value != "" else ""
         self.note_fault(
-            path, "wrong-type", f"{name}wants {wanted}, found {describe_type(value)}{shown}", hint
+            path, "wrong-type", f"{name}wants {wanted}, found {describe_value(value)}", hint
         )
         return DROPPED
 
@@ -74,15 +90,36 @@ class Scalar:
 
     types: tuple[type, ...]
     wanted: str
+    rule: Callable[[Any], bool] = field(default=lambda value: True)
+    """Which values of these types are good; `wanted` says it in words."""
 
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind. `true` is no number."""
-        if type(value) in self.types:
+        if type(value) in self.types and self.rule(value):
             return value
-        hint = ""
+        return report.note_wrong_type(path, value, self.wanted, self._find_hint(value))
+
+    def _find_hint(self, value: Any) -> str:
         if str in self.types and isinstance(value, bool | int | float):
-            hint = "put quotes around it"
-        return report.note_wrong_type(path, value, self.wanted, hint)
+            return "put quotes around it"
+        if not isinstance(value, str):
+            return ""
+        if bool in self.types and value.lower() in ("y", "yes", "on", "n", "no", "off"):
+            return f"write {'true' if value.lower() in ('y', 'yes', 'on') else 'false'}"
+        number = _read_number(value)
+        if number is not None and type(number) in self.types:
+            return f"write {number}"
+        return ""
+
+
+def _read_number(text: str) -> int | float | None:
+    """Return the number that a text was meant to be, e.g. one in quotes."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
 
 
 @dataclass(frozen=True)
@@ -98,15 +135,33 @@ class Choice:
 
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind."""
+        if not isinstance(value, str):
+            return report.note_wrong_type(path, value, self.wanted)
         if value in self.words:
             return value
         report.note_fault(
             path,
             "unknown-word",
-            f"`{path[-1]}` does not know {value!r}",
+            f"`{path[-1]}` does not know {shorten(repr(value))}",
             suggest_name(value, self.words) or f"write {self.wanted}",
         )
         return DROPPED
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A value that null stands for the lack of, as in data written by ODL's own tools."""
+
+    kind: Kind
+
+    @property
+    def wanted(self) -> str:
+        """See Kind."""
+        return f"{self.kind.wanted} or null"
+
+    def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
+        """See Kind. Null is dropped without a word."""
+        return DROPPED if value is None else self.kind.check(value, path, report)
 
 
 @dataclass(frozen=True)
@@ -122,19 +177,22 @@ class Anything:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of one kind."""
+    """A list of one kind. With `gaps`, faulty items stay as DROPPED, so that indices hold."""
 
     item: Kind
     wanted: str = "a list"
+    gaps: bool = False
 
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind."""
         if not isinstance(value, list):
-            return report.note_wrong_type(path, value, self.wanted)
+            is_item = isinstance(value, str | int | float)
+            hint = f"write [{shorten(str(value))}]" if is_item else ""
+            return report.note_wrong_type(path, value, self.wanted, hint)
         checked = [
             self.item.check(item, (*path, index), report) for index, item in enumerate(value)
         ]
-        return [item for item in checked if item is not DROPPED]
+        return checked if self.gaps else [item for item in checked if item is not DROPPED]
 
 
 @dataclass(frozen=True)
@@ -175,36 +233,49 @@ class Record:
         """See Kind."""
         return f"a mapping with the keys of {self.name}"
 
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The keys that must be there."""
+        return tuple(key for key, spec in self.keys.items() if spec.required)
+
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind. A record that lacks a required key is dropped."""
         if not isinstance(value, dict):
             return report.note_wrong_type(path, value, self.wanted)
         checked = {}
         for key, item in value.items():
-            if key not in self.keys:
+            spec = self.keys.get(key)
+            if spec is None:
                 report.note_key_fault(
                     (*path, key),
                     "unknown-key",
-                    f"{self.name} has no key {key!r}",
+                    f"{self.name} has no key {shorten(repr(key))}",
                     suggest_name(key, self.keys) or "it may have " + ", ".join(self.keys),
                 )
                 continue
-            kept = self.keys[key].kind.check(item, (*path, key), report)
+            kept = spec.kind.check(item, (*path, key), report)
             if kept is not DROPPED:
                 checked[key] = kept
-        missing = [key for key, spec in self.keys.items() if spec.required and key not in value]
-        for key in missing:
-            report.note_fault(
-                path,
-                "missing-key",
-                f"{self.name} has no `{key}`",
-                f"add it, e.g. `{key}: {self.keys[key].example}`",
-            )
-        if any(spec.required and key not in checked for key, spec in self.keys.items()):
+        complete = True
+        for key in self.required:
+            complete = complete and key in checked
+            if key not in value:
+                report.note_fault(
+                    path,
+                    "missing-key",
+                    f"{self.name} has no `{key}`",
+                    f"add it, e.g. `{key}: {write_example(self.keys[key].example)}`",
+                )
+        if not complete:
             return DROPPED
-        if self.rule:
+        if self.rule and len(checked) == len(value):
             self.rule(checked, path, report)
         return checked
+
+
+def write_example(value: Any) -> str:
+    """Return an example value as YAML (which JSON is a part of), on one line."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True)
@@ -222,12 +293,28 @@ class OneOf:
         return kind.check(value, path, report)
 
 
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 TEXT = Scalar((str,), "text")
+WORDS = Scalar((str,), "text that is not empty", lambda value: bool(value.strip()))
 BOOL = Scalar((bool,), "true or false")
-NUMBER = Scalar((int, float), "a number")
+NUMBER = Scalar((int, float), "a finite number", _is_finite)
+TOLERABLE = Scalar(
+    (int, float), "a finite number from 0", lambda value: _is_finite(value) and value >= 0
+)
+SECONDS = Scalar(
+    (int, float), "a number of seconds above 0", lambda value: _is_finite(value) and value > 0
+)
 WHOLE = Scalar((int,), "a whole number")
+NATURAL = Scalar((int,), "a whole number from 0", lambda value: value >= 0)
 NULL = Scalar((type(None),), "null")
 TEXT_OR_NULL = Scalar((str, type(None)), "text or null")
+MAYBE_TEXT = Maybe(TEXT)
 ANY = Anything()
 TEXTS = ListOf(TEXT, "a list of texts")
 
@@ -253,8 +340,8 @@ DTYPE = Choice(DTYPES)
 PARAMETER = Record(
     "a standard argument",
     {
-        "name": Key(TEXT, "The standard name of the argument.", "x", required=True),
-        "type": Key(TEXT, "Its type, as readers should see it.", "Tensor"),
+        "name": Key(WORDS, "The standard name of the argument.", "x", required=True),
+        "type": Key(MAYBE_TEXT, "Its type, as readers should see it.", "Tensor"),
         "default": Key(ANY, "Its default value.", -1),
         "kind": Key(
             Choice(
@@ -270,7 +357,7 @@ PARAMETER = Record(
             "positional_or_keyword",
         ),
         "is_variadic": Key(BOOL, "Whether it stands for any number of arguments.", False),
-        "doc": Key(TEXT, "What it means, with its shape.", "logits, any shape"),
+        "doc": Key(MAYBE_TEXT, "What it means, with its shape.", "logits, any shape"),
         "rank": Key(ANY, "Its number of axes (ODL).", 2),
         "options": Key(ANY, "The values it may take (ODL).", ["mean", "sum"]),
         "min": Key(ANY, "Its smallest value (ODL).", 0),
@@ -283,10 +370,10 @@ PARAMETER = Record(
 TOLERANCE = Record(
     "a tolerance",
     {
-        "rtol": Key(NUMBER, "The relative part.", 1e-5, required=True),
-        "atol": Key(NUMBER, "The absolute part.", 1e-6, required=True),
+        "rtol": Key(TOLERABLE, "The relative part.", 1e-5, required=True),
+        "atol": Key(TOLERABLE, "The absolute part.", 1e-6, required=True),
         "reason": Key(
-            TEXT,
+            WORDS,
             "Why this case needs it; readers see it.",
             "the sum runs over 10,000 terms",
             required=True,
@@ -298,7 +385,7 @@ EXPECTED = Record(
     "an expected result",
     {
         "values": Key(ANY, "The result as literal values.", [1.0, 2.0]),
-        "expr": Key(TEXT, "A NumPy expression over the inputs, in float64.", "np.exp(x)"),
+        "expr": Key(WORDS, "A NumPy expression over the inputs, in float64.", "np.exp(x)"),
         "dtype": Key(DTYPE, "The dtype that the result must have.", "int64"),
     },
     rule=lambda found, path, report: (
@@ -344,7 +431,7 @@ DIFFERENCE = Record(
         "dtype": Key(MapOf(DTYPE), "Their dtype, by name of the result.", {"result": "int32"}),
         "expect": Key(EXPECT, "Their own result.", {"result": [0, 1]}),
         "reason": Key(
-            TEXT,
+            WORDS,
             "Why they differ; readers see it.",
             "integers are 32-bit by default",
             required=True,
@@ -372,11 +459,11 @@ CASE = Record(
         "equal_nan": Key(BOOL, "Whether NaN is expected where the oracle has NaN.", True),
         "grad": Key(BOOL, "Whether the gradient is verified too.", True),
         "differences": Key(
-            ListOf(DIFFERENCE),
+            ListOf(DIFFERENCE, gaps=True),
             "How frameworks legitimately differ here.",
             [{"frameworks": ["jax"], "dtype": {"result": "int32"}, "reason": "..."}],
         ),
-        "time_limit": Key(NUMBER, "Seconds that an example may run.", 60),
+        "time_limit": Key(SECONDS, "Seconds that an example may run.", 60),
         "source": Key(TEXT, "Where the figures come from.", "DLMF 4.2"),
     },
 )
@@ -392,57 +479,79 @@ NOT_SYNTHESISED: tuple[tuple[str, str, Any], ...] = (
 )
 """ODL keys of a variant that change its code in ways that a synthesised call does not follow."""
 
+IMPORT = Record(
+    "an import",
+    {
+        "module": Key(WORDS, "The module.", "jax.numpy", required=True),
+        "alias": Key(MAYBE_TEXT, "The name that it gets.", "jnp"),
+    },
+)
+
 VARIANT = Record(
     "a variant",
     {
         "api": Key(TEXT_OR_NULL, "The framework's name for the op.", "torch.softmax"),
         "args": Key(
-            MapOf(TEXT_OR_NULL),
+            Maybe(MapOf(TEXT_OR_NULL)),
             "Standard name to framework's name; null drops it.",
             {"axis": "dim"},
         ),
         "inject_args": Key(
-            MapOf(ANY), "Arguments that the framework needs in addition.", {"axis": 2}
+            Maybe(MapOf(ANY)), "Arguments that the framework needs in addition.", {"axis": 2}
         ),
         "pack_to_tuple": Key(
-            TEXT, "The keyword that takes all further arguments as one tuple.", "perm"
+            MAYBE_TEXT, "The keyword that takes all further arguments as one tuple.", "perm"
         ),
         "macro_template": Key(
-            TEXT,
+            MAYBE_TEXT,
             "Code in place of a call: a lambda over the standard arguments, "
             "or a template with {argument} placeholders.",
             "{x} * {scalar}",
         ),
         "transformation_type": Key(
-            TEXT,
+            MAYBE_TEXT,
             "A special way to write the op: infix, macro, inline_lambda, strip_context.",
             "infix",
         ),
-        "operator": Key(TEXT, "The operator of an infix op.", "<<"),
+        "operator": Key(MAYBE_TEXT, "The operator of an infix op.", "<<"),
         "requires_plugin": Key(
-            TEXT, "The ODL plugin that rewrites this op; cannot be run here.", "einsum_normalizer"
+            MAYBE_TEXT,
+            "The ODL plugin that rewrites this op; cannot be run here.",
+            "einsum_normalizer",
         ),
-        "required_imports": Key(ListOf(ANY), "Imports that the code needs.", ["import jax"]),
+        "required_imports": Key(
+            Maybe(ListOf(OneOf({str: WORDS, dict: IMPORT}, "text or {module, alias}"))),
+            "Imports that the code needs.",
+            ["import jax"],
+        ),
         "op_type": Key(
             Choice(("function", "class", "decorator", "context")),
             "What the API is in this framework, if not as in the op.",
             "class",
         ),
         "example": Key(
-            OneOf({str: TEXT, dict: MapOf(TEXT)}, "code, or a mapping from case id to code"),
+            OneOf({str: WORDS, dict: MapOf(WORDS)}, "code, or a mapping from case id to code"),
             "Code for all cases, or code by case id; without it the call is synthesised.",
             "result = torch.softmax(x, dim=axis)",
         ),
-        "unsupported": Key(TEXT, "Why the framework has no such op.", "MLX has no complex sort."),
-        "untestable": Key(TEXT, "Why the example cannot be run.", "needs two hosts"),
+        "unsupported": Key(WORDS, "Why the framework has no such op.", "MLX has no complex sort."),
+        "untestable": Key(WORDS, "Why the example cannot be run.", "needs two hosts"),
         "notes": Key(
             TEXT, "How the framework differs, in MyST Markdown.", "The default axis is 0."
         ),
         "pack_as": Key(Choice(("Tuple", "List")), "What `pack_to_tuple` packs into.", "Tuple"),
-        "output_select_index": Key(WHOLE, "Which item of the returned tuple is the result.", 0),
-        "min_version": Key(TEXT, "The first version of the framework that this holds for.", "2.0"),
-        "max_version": Key(TEXT, "The last version of the framework that this holds for.", "2.9"),
-        "missing_message": Key(TEXT, "What ODL tools say where the mapping fails.", "no such op"),
+        "output_select_index": Key(
+            Maybe(WHOLE), "Which item of the returned tuple is the result.", 0
+        ),
+        "min_version": Key(
+            MAYBE_TEXT, "The first version of the framework that this holds for.", "2.0"
+        ),
+        "max_version": Key(
+            MAYBE_TEXT, "The last version of the framework that this holds for.", "2.9"
+        ),
+        "missing_message": Key(
+            MAYBE_TEXT, "What ODL tools say where the mapping fails.", "no such op"
+        ),
         **{
             key: Key(
                 ANY,
@@ -457,17 +566,24 @@ VARIANT = Record(
 OP = Record(
     "an entry",
     {
-        "operation": Key(TEXT, "The op's name.", "Softmax", required=True),
-        "description": Key(TEXT, "What is computed, in MyST Markdown.", "The softmax of `x`."),
+        "operation": Key(WORDS, "The op's name.", "Softmax", required=True),
+        "description": Key(
+            MAYBE_TEXT, "What is computed, in MyST Markdown.", "The softmax of `x`."
+        ),
         "op_type": Key(
             Choice(("function", "class", "decorator", "context")), "What the op is.", "function"
         ),
         "std_args": Key(
             ListOf(
                 OneOf(
-                    {str: TEXT, dict: PARAMETER, list: TEXTS},
+                    {
+                        str: WORDS,
+                        dict: PARAMETER,
+                        list: ListOf(WORDS, "a [name, type] pair", gaps=True),
+                    },
                     "a name, a [name, type] pair or a mapping",
-                )
+                ),
+                gaps=True,
             ),
             "The standard arguments.",
             [{"name": "x", "type": "Tensor"}],
@@ -478,7 +594,7 @@ OP = Record(
         "reference": Key(
             TEXT, "NumPy code that the cases' expressions may use.", "def softmax(x): ..."
         ),
-        "cases": Key(ListOf(CASE), "Inputs and oracles.", [{"id": "basic"}]),
+        "cases": Key(ListOf(CASE, gaps=True), "Inputs and oracles.", [{"id": "basic"}]),
         "tolerance": Key(
             TOLERANCE, "A tolerance for all cases.", {"rtol": 1e-5, "atol": 1e-6, "reason": "..."}
         ),

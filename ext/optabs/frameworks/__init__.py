@@ -22,28 +22,46 @@ from optabs.catalog.schema import (
     MapOf,
     Record,
     Reporter,
+    Scalar,
 )
 from optabs.catalog.source import read_yaml
-from optabs.errors import CatalogError, OptabsError, suggest_name
+from optabs.errors import CatalogError, Fault, OptabsError, Place, suggest_name
 
 BUILT_IN = Path(__file__).parent
+
+
+def _make_pattern(*fields: str) -> Scalar:
+    """Return the kind of a text with some {fields}, of which the first must be there."""
+
+    def is_pattern(text: str) -> bool:
+        try:
+            filled = text.format(**dict.fromkeys(fields, "?"))
+        except (KeyError, IndexError, ValueError, AttributeError):
+            return False
+        return f"{{{fields[0]}}}" in text and "?" in filled
+
+    named = " and ".join(f"{{{field}}}" for field in fields)
+    return Scalar((str,), f"a text with {named} and no other brace", is_pattern)
+
 
 _VALUES = Record(
     "values",
     {
         "array": Key(
-            TEXT,
+            _make_pattern("value"),
             "How an array is written where the literal alone gives the dtype.",
             "torch.tensor({value})",
             required=True,
         ),
         "typed": Key(
-            TEXT,
+            _make_pattern("value", "dtype"),
             "How an array of a given dtype is written.",
             "torch.tensor({value}, dtype={dtype})",
             required=True,
         ),
-        "dtype": Key(TEXT, "How a dtype is written.", "torch.{dtype}", required=True),
+        "dtype": Key(
+            _make_pattern("dtype"), "How a dtype is written.", "torch.{dtype}", required=True
+        ),
         "dtypes": Key(MapOf(TEXT), "Dtypes that are written otherwise.", {"bool": "jnp.bool_"}),
         "implied": Key(
             MapOf(Choice(DTYPES)), "The dtype of a literal, by kind.", {"float": "float32"}
@@ -165,7 +183,7 @@ class Framework:
         """Return an API name as examples write it: ``jax.numpy.abs`` -> ``jnp.abs``."""
         full = self.expand_api(api)
         for module, alias in self.prefixes:
-            if full.startswith(f"{module}."):
+            if full == module or full.startswith(f"{module}."):
                 return f"{alias}{full[len(module) :]}"
         return api
 
@@ -209,10 +227,10 @@ class Registry:
         }
         return sorted(keys, key=lambda key: (order.get(key, 10_000), key))
 
-    def select(self, names: str | None) -> tuple[str, ...]:
+    def select(self, names: str | None, source: str = "FRAMEWORKS") -> tuple[str, ...]:
         """Return the framework keys that a text such as ``"numpy jax"`` or ``"none"`` names.
 
-        None and empty text mean all.
+        None and empty text mean all. `source` is where the text comes from, for messages.
 
         Raises:
             OptabsError: a name is not known.
@@ -226,7 +244,7 @@ class Registry:
             if word not in self.frameworks:
                 known = ", ".join(self.frameworks)
                 raise OptabsError(
-                    f"FRAMEWORKS names {word!r}, which is no framework",
+                    f"{source} names {word!r}, which is no framework",
                     suggest_name(word, self.frameworks) or f"known are {known}",
                 )
         return tuple(key for key in self.frameworks if key in words)
@@ -235,11 +253,16 @@ class Registry:
 def load_registry(extra: Iterable[Path] = ()) -> Registry:
     """Load the built-in frameworks and those in `extra` folders (each a folder of frameworks).
 
+    A framework of an extra folder takes the place of a built-in one with the same key.
+
     Raises:
         CatalogError: a `framework.yaml` has faults.
+        OptabsError: an extra folder does not exist.
     """
     frameworks: dict[str, Framework] = {}
     for root in (BUILT_IN, *extra):
+        if not root.is_dir():
+            raise OptabsError(f"there is no folder of frameworks at {root}", "check the path")
         for file in sorted(root.glob("*/framework.yaml")):
             frameworks[file.parent.name] = _load_framework(file)
     found = _read_record(BUILT_IN / "runtimeless.yaml", _RUNTIMELESS)
@@ -250,16 +273,26 @@ def load_registry(extra: Iterable[Path] = ()) -> Registry:
 
 
 def _read_record(file: Path, kind: Record | MapOf) -> dict[str, Any]:
-    document = read_yaml(file, str(file))
+    try:
+        document = read_yaml(file, str(file))
+    except OSError as error:
+        fault = Fault(
+            Place(str(file)), "unreadable", f"cannot be read: {error.strerror}", "check it"
+        )
+        raise CatalogError([fault]) from error
     found = DROPPED if document.faults else kind.check(document.data, (), Reporter(document))
     if document.faults or found is DROPPED:
-        raise CatalogError(document.faults)
+        raise CatalogError(sorted(document.faults))
     checked: dict[str, Any] = found
     return checked
 
 
 def _load_framework(file: Path) -> Framework:
     found = _read_record(file, _FRAMEWORK)
+    for name in ("adapter.py", "requirements.txt"):
+        if not (file.parent / name).is_file():
+            place = Place(str(file.parent / name))
+            raise CatalogError([Fault(place, "missing-file", f"a framework needs its {name}")])
     values, docs = found["values"], found.get("docs", {})
     return Framework(
         key=file.parent.name,

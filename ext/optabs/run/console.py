@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from types import TracebackType
 from typing import TextIO
@@ -36,7 +37,8 @@ class RunProgress:
         if self._on_terminal:
             name = event.batch.framework
             what = event.job.operation if isinstance(event, Started) else event.record.operation
-            self._write(f"[{self.executed}/{self.total}] {name}: {what}")
+            text = f"[{self.executed}/{self.total}] {name}: {what}"
+            self._write(text[: shutil.get_terminal_size().columns - 1])
         elif now - self._last > PLAIN_SECONDS:
             self._last = now
             self._write(f"optabs: {self.executed} of {self.total} examples run\n")

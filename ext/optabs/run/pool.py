@@ -14,10 +14,10 @@ from typing import Any
 
 from optabs.records import Error, Outcome, Record
 from optabs.run.warm import WarmWorkers
-from optabs.run.worker_process import PIPE_SIZE, WorkerDied, WorkerProcess, WorkerSpec
+from optabs.run.worker_process import WorkerDied, WorkerProcess, WorkerSpec
 
 START_SECONDS = 300.0
-RESOLVE_SECONDS = 300.0
+RESOLVE_SECONDS = 60.0  # for one name
 # A worker that dies this often without running anything is not started again.
 MAX_IDLE_DEATHS = 3
 
@@ -101,6 +101,8 @@ class Pool:
     batches: Sequence[Batch]
     warm: WarmWorkers = field(default_factory=WarmWorkers)
     size: int = field(default_factory=lambda: os.cpu_count() or 1)
+    start_seconds: float = START_SECONDS
+    """How long a worker may take to import its framework."""
 
     def run(self) -> Generator[Event, None, None]:
         """Yield what happens until all is run. Closing the iterator ends all workers at once."""
@@ -109,7 +111,7 @@ class Pool:
             waiting.put(batch)
         events: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
         count = min(self.size, len(self.batches))
-        lanes = [_Lane(waiting, events.put, self.warm) for _ in range(count)]
+        lanes = [_Lane(self, waiting, events.put) for _ in range(count)]
         for lane in lanes:
             lane.start()
         running = len(lanes)
@@ -134,14 +136,14 @@ class _Lane(threading.Thread):
 
     def __init__(
         self,
+        pool: Pool,
         waiting: queue.SimpleQueue[Batch],
         emit: Callable[[Event | _Ended], None],
-        warm: WarmWorkers,
     ) -> None:
         super().__init__(name="optabs-lane", daemon=True)
+        self.pool = pool
         self.waiting = waiting
         self.emit = emit
-        self.warm = warm
         self.stopped = threading.Event()
         self.worker: WorkerProcess | None = None
         self.lock = threading.Lock()
@@ -167,43 +169,36 @@ class _Lane(threading.Thread):
         self.emit(_Ended(error))
 
     def run_batch(self, batch: Batch) -> None:
-        """Run all jobs of a batch, with a new worker after each crash."""
-        todo = deque(batch.jobs)
-        apis = batch.apis
+        """Run all jobs of a batch, then look its API names up; a new worker after each crash."""
+        todo, apis, retried = deque(batch.jobs), deque(batch.apis), set[str]()
         idle_deaths = 0
         while (todo or apis) and not self.stopped.is_set():
-            left = len(todo)
+            left = len(todo) + len(apis)
             try:
                 with self.lock:
                     if self.stopped.is_set():
                         return
-                    worker = self.warm.take(batch.spec) or WorkerProcess(batch.spec)
+                    worker = self.pool.warm.take(batch.spec) or WorkerProcess(batch.spec)
                     self.worker = worker
             except OSError as error:
-                self.emit(Unavailable(batch, f"its interpreter cannot be started: {error}"))
+                reason = f"its interpreter {batch.spec.python} cannot be started: {error.strerror}"
+                self.emit(Unavailable(batch, reason))
                 return
             with worker:
                 try:
                     device_name = self.await_ready(worker, batch)
                     if device_name is None:
                         return
-                    if apis:
-                        worker.send({"resolve": apis})
-                        found = worker.receive(RESOLVE_SECONDS)["resolved"]
-                        self.emit(Resolved(batch, found))
-                        apis = ()
-                    _Conversation(worker, batch, device_name, todo, self.emit).run()
+                    conversation = _Conversation(worker, batch, device_name, self.emit)
+                    conversation.run(todo, retried)
+                    conversation.look_up(apis)
                 except (WorkerDied, TimeoutError) as error:
-                    # No example was running: the worker fell over by itself.
-                    idle_deaths = idle_deaths + 1 if len(todo) == left else 0
+                    # Nothing was running: the worker fell over by itself, or was spoiled.
+                    idle = len(todo) + len(apis) == left
+                    idle_deaths = idle_deaths + 1 if idle else 0
                     if idle_deaths >= MAX_IDLE_DEATHS:
-                        self.emit(
-                            Unavailable(
-                                batch,
-                                f"its worker {error or 'hangs'} again and again",
-                                worker.read_output("stderr"),
-                            )
-                        )
+                        reason = f"its worker {str(error) or 'hangs'} again and again"
+                        self.emit(Unavailable(batch, reason, worker.read_output("stderr")))
                         return
                 finally:
                     with self.lock:
@@ -211,141 +206,164 @@ class _Lane(threading.Thread):
 
     def await_ready(self, worker: WorkerProcess, batch: Batch) -> str | None:
         """Return the device's name, or None after reporting why there will be no worker."""
+        limit = self.pool.start_seconds
         try:
-            message = worker.receive(START_SECONDS)
+            message = worker.receive(limit)
         except TimeoutError:
-            self.emit(Unavailable(batch, f"it did not start within {START_SECONDS:.0f} s"))
+            worker.dump_stack()
+            reason = f"its worker was not ready within {limit:g} s"
+            self.emit(Unavailable(batch, reason, worker.read_stack()))
             return None
         except WorkerDied as error:
             if not self.stopped.is_set():
-                self.emit(
-                    Unavailable(
-                        batch,
-                        f"its worker {error} while it started",
-                        worker.read_output("start") + worker.read_output("stderr"),
-                    )
-                )
+                printed = worker.read_output("start") + worker.read_output("stderr")
+                last = printed.strip().rpartition("\n")[2]
+                reason = f"its worker {error} while it started" + (f": {last}" if last else "")
+                self.emit(Unavailable(batch, reason, worker.read_stack() + printed))
             return None
         if "ready" in message:
             return str(message["ready"]["device_name"])
-        text = str(message["failed"]).strip()
-        self.emit(Unavailable(batch, text.splitlines()[-1], text, "device" in message))
+        permanent = "device" in message
+        reason = str(message.get("failed", message))
+        self.emit(
+            Unavailable(
+                batch,
+                reason if permanent else f"its adapter cannot be used: {reason}",
+                str(message.get("detail", "")),
+                permanent,
+            )
+        )
         return None
 
 
 class _Conversation:
-    """Sends jobs and takes replies until there are none left or the worker is gone."""
+    """Sends requests to one worker and takes its replies."""
 
     def __init__(
         self,
         worker: WorkerProcess,
         batch: Batch,
         device_name: str,
-        todo: deque[Job],
         emit: Callable[[Event | _Ended], None],
     ) -> None:
         self.worker = worker
         self.batch = batch
         self.device_name = device_name
-        self.todo = todo
         self.emit = emit
-        self.sent = 0
-        """How many of `todo` the worker has been given and has not answered."""
 
-    def run(self) -> None:
-        """Work through `todo`; an example that ends the worker is recorded, then this returns.
+    def run(self, todo: deque[Job], retried: set[str]) -> None:
+        """Work through `todo`, taking from it what has been recorded.
+
+        An example that ends a worker in which others ran before it gets a second chance, first
+        in a worker of its own: the damage may be an earlier one's. `retried` holds their keys.
 
         Raises:
-            WorkerDied, TimeoutError: the worker fell over while no example ran.
+            WorkerDied, TimeoutError: the worker must be replaced before anything else is run.
         """
-        while self.todo:
-            self.send_ahead()
-            self.worker.receive(START_SECONDS)  # "started": the clock runs from here
-            job = self.todo[0]
+        sent = done = 0
+        while todo:
+            # The worker always has the next job at hand, too, so that it need not wait for it.
+            for job in list(todo)[sent:2]:
+                self.send_job(job)
+                sent += 1
+            job = todo[0]
+            if self.worker.receive(START_SECONDS).get("started") != job.key:
+                raise WorkerDied("said something else than it was asked")
             self.emit(Started(self.batch, job))
             begun = time.monotonic()
-            self.send_ahead()
             try:
-                reply = self.worker.receive(job.time_limit).get("done")
-                if not isinstance(reply, dict) or reply.get("id") != job.key:
-                    raise WorkerDied("an example wrote into the worker's protocol")
+                record = self.read_record(job, self.worker.receive(job.time_limit))
             except TimeoutError:
                 self.worker.dump_stack()
-                self.worker.kill()
-                self.end(
-                    job,
-                    Outcome.TIMED_OUT,
-                    "TimeLimit",
-                    f"it ran longer than {job.time_limit:g} s",
-                    begun,
-                )
-                return
+                message = f"it ran longer than {job.time_limit:g} s"
+                self.end(todo, Outcome.TIMED_OUT, "TimeLimit", message, begun)
+                raise
             except WorkerDied as error:
-                self.end(
-                    job,
-                    Outcome.CRASHED,
-                    "Crash",
-                    f"the worker {error} while it ran this example",
-                    begun,
-                )
-                return
-            self.todo.popleft()
-            self.sent -= 1
-            fault = reply["error"]
-            self.emit(
-                Finished(
-                    self.batch,
-                    self.make_record(
-                        job,
-                        Outcome(reply["outcome"]),
-                        reply["results"],
-                        reply["stdout"],
-                        reply["stderr"],
-                        Error(**fault) if fault else None,
-                        reply["seconds"],
-                    ),
-                )
-            )
+                if done and job.key not in retried:
+                    retried.add(job.key)
+                    raise
+                message = f"the worker {error} while it ran this example"
+                self.end(todo, Outcome.CRASHED, "Crash", message, begun)
+                raise
+            self.emit(Finished(self.batch, record))
+            todo.popleft()
+            sent -= 1
+            done += 1
 
-    def send_ahead(self) -> None:
-        """Keep the next job at hand, so that the worker need not wait for it.
+    def look_up(self, apis: deque[str]) -> None:
+        """Look API names up, taking from `apis` what is known or cannot be known.
 
-        Only small ones are sent ahead: a large one could fill the pipe while the worker writes.
+        Raises:
+            WorkerDied, TimeoutError: a name ended the worker.
         """
-        while self.sent < min(2, len(self.todo)):
-            job = self.todo[self.sent]
-            if self.sent and len(job.code) * 2 > PIPE_SIZE:
-                return
-            self.worker.send(
-                {
-                    "run": {
-                        "id": job.key,
-                        "code": job.code,
-                        "names": job.names,
-                        "limit": job.time_limit,
-                    }
-                }
-            )
-            self.sent += 1
+        if not apis:
+            return
+        found: dict[str, Any] = {}
+        self.worker.send({"resolve": list(apis)})
+        try:
+            while apis:
+                known = self.worker.receive(RESOLVE_SECONDS).get("resolved")
+                if not isinstance(known, dict):
+                    raise WorkerDied("said something else than it was asked")
+                found |= known
+                apis.popleft()
+        except (WorkerDied, TimeoutError):
+            apis.popleft()
+            raise
+        finally:
+            if found:
+                self.emit(Resolved(self.batch, found))
 
-    def end(self, job: Job, outcome: Outcome, kind: str, message: str, begun: float) -> None:
-        """Record the example that ended the worker."""
-        self.todo.popleft()
-        stderr = self.worker.read_output("stderr")
-        self.emit(
-            Finished(
-                self.batch,
-                self.make_record(
-                    job,
-                    outcome,
-                    {},
-                    self.worker.read_output("stdout"),
-                    stderr,
-                    Error(kind, message, stderr),
-                    time.monotonic() - begun,
-                ),
-            )
+    def send_job(self, job: Job) -> None:
+        """Ask the worker to run an example."""
+        self.worker.send(
+            {
+                "run": {
+                    "id": job.key,
+                    "code": job.code,
+                    "names": job.names,
+                    "limit": job.time_limit,
+                }
+            }
         )
+
+    def read_record(self, job: Job, message: dict[str, Any]) -> Record:
+        """Return the record of a reply.
+
+        Raises:
+            WorkerDied: it is no reply to this job; an example can write into the worker's pipe.
+        """
+        try:
+            reply = message["done"]
+            if reply["id"] != job.key:
+                raise KeyError(job.key)
+            fault = reply["error"]
+            return self.make_record(
+                job,
+                Outcome(reply["outcome"]),
+                reply["results"],
+                reply["stdout"],
+                reply["stderr"],
+                Error(**fault) if fault else None,
+                reply["seconds"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise WorkerDied("said something else than it was asked") from error
+
+    def end(
+        self, todo: deque[Job], outcome: Outcome, kind: str, message: str, begun: float
+    ) -> None:
+        """Record the example that ended the worker."""
+        job = todo.popleft()
+        self.worker.kill()
+        stdout = stderr = stack = ""
+        if self.worker.is_at(job.code):  # and has not gone on with the next one
+            stdout, stderr = map(self.worker.read_output, ("stdout", "stderr"))
+            stack = self.worker.read_stack()
+        error = Error(kind, message, stack)
+        seconds = time.monotonic() - begun
+        record = self.make_record(job, outcome, {}, stdout, stderr, error, seconds)
+        self.emit(Finished(self.batch, record))
 
     def make_record(
         self,

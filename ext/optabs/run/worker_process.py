@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -13,18 +14,22 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 WORKER = Path(__file__).parent.parent / "worker"
 
-# What a pipe holds: requests up to this size can be sent without waiting for the worker to read.
-PIPE_SIZE = 32_768
 # How long a worker may take to write the stack of a hanging example before it is killed.
-DUMP_SECONDS = 0.3
+DUMP_SECONDS = 1.0
 TAIL = 16_384
+# How often a silent worker is looked after: what it started may keep its pipe open when it is dead.
+LOOK_SECONDS = 0.2
+CHUNK = 65_536
+MAX_MESSAGE = 256 << 20
 
+_FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _KEPT_VARIABLES = ("PATH", "HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SYSTEMROOT")
 _KEPT_PREFIXES = ("CUDA_", "NVIDIA_", "DYLD_", "METAL_")
 # One thread each: several workers run side by side, and more threads only get in each other's way.
@@ -53,7 +58,7 @@ class WorkerSpec:
 
 
 class WorkerDied(Exception):  # noqa: N818 - it says what happened
-    """The worker is gone; the text says how it ended."""
+    """The worker is of no use any more; the text says what it did, e.g. ``was killed by ...``."""
 
 
 class WorkerProcess:
@@ -65,17 +70,17 @@ class WorkerProcess:
         Raises:
             OSError: the interpreter cannot be started.
         """
-        self.scratch = Path(tempfile.mkdtemp(prefix="optabs-"))
-        (self.scratch / "tmp").mkdir()
+        self.scratch = Path(tempfile.mkdtemp(prefix="optabs-")).resolve()
         try:
+            (self.scratch / "tmp").mkdir()
             with (self.scratch / "start").open("wb") as start:
                 self._process = subprocess.Popen(
                     [
-                        spec.python,
+                        spec.python.absolute(),
                         "-s",
                         WORKER,
                         "--adapter",
-                        spec.adapter,
+                        spec.adapter.absolute(),
                         "--device",
                         spec.device,
                         "--scratch",
@@ -84,6 +89,7 @@ class WorkerProcess:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=start,
+                    bufsize=0,
                     env=_make_environment(spec, self.scratch),
                     cwd=self.scratch / "tmp",
                     start_new_session=True,
@@ -92,23 +98,24 @@ class WorkerProcess:
             shutil.rmtree(self.scratch, ignore_errors=True)
             raise
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._requests = self._process.stdin
+        self._requests = self._process.stdin.fileno()
         self._replies = self._process.stdout.fileno()
+        os.set_blocking(self._requests, False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._replies, selectors.EVENT_READ)
-        self._buffer = bytearray()
+        self._outgoing = bytearray()
+        self._incoming = bytearray()
+        self._searched = 0
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a request.
+        """Send a request. Never waits: what does not fit the pipe goes out while `receive` waits.
 
-        Raises:
-            WorkerDied: nobody reads it.
+        Whether anybody reads it, `receive` will tell.
         """
-        try:
-            self._requests.write(json.dumps(message).encode() + b"\n")
-            self._requests.flush()
-        except OSError as error:
-            raise WorkerDied(self.describe_end()) from error
+        if not self._outgoing:
+            self._selector.register(self._requests, selectors.EVENT_WRITE)
+        self._outgoing += json.dumps(message).encode() + b"\n"
+        self._write()
 
     def receive(self, seconds: float) -> dict[str, Any]:
         """Return the next message.
@@ -119,22 +126,46 @@ class WorkerProcess:
         """
         deadline = time.monotonic() + seconds
         while True:
-            line, newline, rest = self._buffer.partition(b"\n")
-            if newline:
-                self._buffer = rest
-                try:
-                    message = json.loads(line)
-                except ValueError as error:
-                    raise WorkerDied("an example wrote into the worker's protocol") from error
-                if not isinstance(message, dict):
-                    raise WorkerDied("an example wrote into the worker's protocol")
-                return message
-            if not self._selector.select(max(0.0, deadline - time.monotonic())):
-                raise TimeoutError
-            data = os.read(self._replies, 1 << 20)
+            end = self._incoming.find(b"\n", self._searched)
+            if end >= 0:
+                line = bytes(self._incoming[:end])
+                del self._incoming[: end + 1]
+                self._searched = 0
+                return _read_message(line)
+            self._searched = len(self._incoming)
+            if self._searched > MAX_MESSAGE:
+                raise _refuse(bytes(self._incoming[:80]))
+            self._exchange(deadline)
+
+    def _exchange(self, deadline: float) -> None:
+        """Write and read what can be written and read, waiting for it."""
+        left = deadline - time.monotonic()
+        ready = {key.fd for key, _ in self._selector.select(max(0.0, min(left, LOOK_SECONDS)))}
+        if self._requests in ready:
+            self._write()
+        if self._replies in ready:
+            data = os.read(self._replies, CHUNK)
             if not data:
                 raise WorkerDied(self.describe_end())
-            self._buffer += data
+            self._incoming += data
+        elif self._process.poll() is not None:
+            # It may have written after the look above; otherwise others hold its pipe open.
+            if self._replies not in {key.fd for key, _ in self._selector.select(0)}:
+                raise WorkerDied(self.describe_end())
+        elif not ready and left <= 0:
+            raise TimeoutError
+
+    def _write(self) -> None:
+        try:
+            while self._outgoing:
+                with memoryview(self._outgoing) as view:
+                    written = os.write(self._requests, view[:CHUNK])
+                del self._outgoing[:written]
+        except BlockingIOError:
+            return
+        except OSError:  # it reads no more; what it still said is worth reading
+            self._outgoing.clear()
+        self._selector.unregister(self._requests)
 
     def describe_end(self) -> str:
         """Return how the process ended, e.g. ``killed by SIGSEGV``."""
@@ -142,17 +173,19 @@ class WorkerProcess:
             status = self._process.wait(5)
         except subprocess.TimeoutExpired:
             return "stopped answering"
-        if status < 0:
+        if status >= 0:
+            return f"ended with exit status {status}"
+        try:
             return f"was killed by {signal.Signals(-status).name}"
-        return f"ended with exit status {status}"
+        except ValueError:  # a real-time signal has no name
+            return f"was killed by signal {-status}"
 
     def dump_stack(self) -> None:
-        """Have the worker write to its `stderr` where it hangs; give it a moment to do so."""
-        try:
+        """Have the worker note where it hangs, and end; after a moment it is killed."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             self._process.send_signal(signal.SIGUSR1)
             self._process.wait(DUMP_SECONDS)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
+        self.kill()
 
     def read_output(self, name: str) -> str:
         """Return the end of what is in a file of the scratch folder (`start`, `stdout`, ...)."""
@@ -163,6 +196,22 @@ class WorkerProcess:
                 return file.read().decode("utf-8", "replace")
         except OSError:
             return ""
+
+    def is_at(self, code: str) -> bool:
+        """Whether what is in the scratch folder is about this example, and not about the next."""
+        try:
+            found = (self.scratch / "example.py").read_bytes()
+        except OSError:
+            return False
+        return found == code.encode("utf-8", "surrogatepass")
+
+    def read_stack(self) -> str:
+        """Return Python's stack at a crash or hang as a traceback: the innermost call last."""
+        found = _FRAME.findall(self.read_output("stack"))  # the innermost call first
+        below = takewhile(lambda frame: not frame[0].startswith(f"{WORKER}{os.sep}"), found)
+        frames = [f'  File "{file}", line {line}, in {name}\n' for file, line, name in below]
+        head = "Traceback (most recent call last):\n" if frames else ""
+        return head + "".join(reversed(frames))
 
     def kill(self) -> None:
         """End the process and all that it started."""
@@ -187,12 +236,43 @@ class WorkerProcess:
         self.kill()
         self._selector.close()
         for stream in (self._process.stdin, self._process.stdout):
-            try:
-                if stream:
-                    stream.close()
-            except OSError:
-                pass
-        shutil.rmtree(self.scratch, ignore_errors=True)
+            if stream:
+                stream.close()
+        _kill_strays(self.scratch)
+        _remove_folder(self.scratch)
+
+
+def _read_message(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise _refuse(line) from error
+    if not isinstance(message, dict):
+        raise _refuse(line)
+    return message
+
+
+def _refuse(line: bytes) -> WorkerDied:
+    shown = line[:40].decode("utf-8", "replace")
+    return WorkerDied(f"said something that is no reply, {shown!r},")
+
+
+def _kill_strays(scratch: Path) -> None:
+    """End what has left the worker's process group; such processes still have its variables."""
+    mark = f"TMPDIR={scratch}{os.sep}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (folder / "environ").read_bytes():
+                os.kill(int(folder.name), signal.SIGKILL)
+
+
+def _remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():  # examples may have made folders that nobody can write
+        for parent, _, _ in os.walk(folder):
+            with contextlib.suppress(OSError):
+                os.chmod(parent, 0o700)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_environment(spec: WorkerSpec, scratch: Path) -> dict[str, str]:

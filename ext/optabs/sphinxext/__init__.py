@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optabs.sphinxext import events, nodes
+from optabs.sphinxext import events, html
 from optabs.sphinxext.directives import OpsDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
 from optabs.sphinxext.parser import OpParser
@@ -31,5 +31,5 @@ def setup_extension(app: Sphinx) -> None:
     app.add_directive("ops", OpsDirective)
     app.add_post_transform(GroupTabs)
     app.add_post_transform(WritePlain)
-    nodes.add_nodes(app)
+    html.add_nodes(app)
     events.connect(app)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jinja2
 
 from optabs.background import BackgroundRun, Work
-from optabs.catalog.load import load_file
-from optabs.catalog.model import Catalog, Entry, Op
-from optabs.errors import Fault
+from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
+from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Options, Plan, make_plan
@@ -23,9 +24,6 @@ from optabs.run.targets import Target, find_reference, find_targets
 from optabs.snippet import NoSnippet, build_snippet
 from optabs.sphinxext.links import Links
 from optabs.verify import Report, Tally, judge_plan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Build:
@@ -49,10 +47,20 @@ class Build:
         self.targets: list[Target] = []
         self.report: Report | None = None
         self.run: BackgroundRun | None = None
+        self.written: set[str] = set()
+        """The documents that this build has written."""
+        self.exclude_patterns: list[str] = []
+        """The project's own setting, which is ours while Sphinx looks for documents."""
         self._plan: Plan | None = None
         self._started = time.monotonic()
         self._tally = Tally()
-        self._ops = {op.operation: op for op in catalog.ops}
+        self.pages: dict[Path, Entry] = {}
+        """The entry that each file's page shows: of a list, the first one that is an op."""
+        for entry in catalog.entries:
+            if entry.path not in self.pages or self.pages[entry.path].op is None:
+                self.pages[entry.path] = entry
+        self._ops = {entry.file: entry.op for entry in self.pages.values() if entry.op}
+        self._codes: dict[tuple[Place, str, str], str | None] = {}
         self._contexts: dict[tuple[str, str], Context] = {}
 
     # --- running ----------------------------------------------------------------------------------
@@ -69,6 +77,10 @@ class Build:
             ledger,
             Options(time_limit=time_limit),
         )
+        for check in plan.checks:
+            if check.case:
+                key = (check.op.place, check.variant.framework, check.case.id)
+                self._codes[key] = check.snippet.code if check.snippet else None
         self._tally.reused = plan.count_known()
         self._plan = plan
         if plan.batches:
@@ -83,21 +95,26 @@ class Build:
     def wait(self) -> Iterator[str]:
         """Wait for what runs; yields the name of each example that begins.
 
-        The last item, if any, begins with ``!``: the process that ran them ended too early.
+        An item that begins with ``!`` tells that the process that ran them ended too early.
         """
         if self.run is None:
             return
+        said = False
         for message in self.run.wait():
             if "started" in message:
                 yield message["started"]
             elif "finished" in message:
                 self._tally.executed += 1
-            elif message.get("ended"):
+            elif "failed" in message:
+                said = True
+                yield f"!{message['failed']}"
+            elif message.get("ended") and not said:
                 yield f"!the process that runs examples ended with status {message['ended']}"
         self.run = None
 
     def stop(self) -> None:
         """End what runs."""
+        self.links.stop()
         if self.run is not None:
             self.run.stop()
             self.run = None
@@ -109,46 +126,68 @@ class Build:
         self._contexts.clear()
         return self.report
 
-    # --- showing ----------------------------------------------------------------------------------
+    # --- claims -----------------------------------------------------------------------------------
 
     def find_entry(self, file: Path) -> Entry:
-        """Return the entry of a file, reading it if it is new since the build began."""
-        found = self.catalog.by_path.get(file)
-        return found or load_file(file, self.project.root)[0]
-
-    def get_op(self, operation: str) -> Op:
-        """Return an op by name."""
-        return self._ops[operation]
-
-    def get_op_context(self, operation: str) -> Context:
-        """Return what the head of an op's page shows."""
-        if (operation, "") not in self._contexts:
-            assert self.report is not None
-            self._contexts[operation, ""] = make_op_context(self._ops[operation], self.report)
-        return self._contexts[operation, ""]
-
-    def get_tab_context(self, operation: str, framework: str) -> Context:
-        """Return what a tab shows."""
-        if (operation, framework) not in self._contexts:
-            assert self.report is not None
-            op = self._ops[operation]
-            self._contexts[operation, framework] = make_tab_context(
-                op, op.variants[framework], self.registry, self.report, self.links.find
+        """Return the entry of a file."""
+        found = self.pages.get(file)
+        if found is None:
+            name = file.relative_to(self.project.root).as_posix()
+            fault = Fault(
+                Place(name), "new-file", "it appeared after the build began", "build again"
             )
-        return self._contexts[operation, framework]
+            found = Entry(file, name, None, (fault,))
+        return found
+
+    def find_op(self, name: str) -> Op | None:
+        """Return the op of that name or alias; of several, the one whose file comes first."""
+        return self._names.get(name)
+
+    def list_names(self) -> list[str]:
+        """Return all names and aliases of ops."""
+        return list(self._names)
+
+    @cached_property
+    def _names(self) -> dict[str, Op]:
+        names: dict[str, Op] = {}
+        for op in self._ops.values():
+            names.setdefault(op.operation, op)
+        for op in self._ops.values():
+            for alias in op.aliases:
+                names.setdefault(alias, op)
+        return names
+
+    def find_code(self, op: Op, case: Case, variant: Variant) -> str | None:
+        """Return the code of a case in a framework, None where there is none."""
+        key = (op.place, variant.framework, case.id)
+        if key not in self._codes:
+            framework = self.registry.frameworks.get(variant.framework)
+            try:
+                snippet = build_snippet(op, case, variant, framework) if framework else None
+            except NoSnippet:
+                snippet = None
+            self._codes[key] = snippet.code if snippet else None
+        return self._codes[key]
+
+    def list_faults(self, entry: Entry) -> list[Fault]:
+        """Return what is wrong with an entry, without what its variants' tabs show."""
+        shown = {
+            fault
+            for variant in (entry.op.variants.values() if entry.op else ())
+            for fault in variant.faults
+        }
+        own = {*entry.faults, *(each for each in self.faults if each.place.file == entry.file)}
+        return sorted(own - shown)
 
     def hash_claims(self, entry: Entry) -> str:
-        """Return a hash of what a page claims beside its file: the snippets and labels on it."""
-        parts: list[object] = [str(fault) for fault in entry.faults]
-        for key, variant in (entry.op.variants if entry.op else {}).items():
-            parts.append([key, self.registry.find_label(key)])
-            framework = self.registry.frameworks.get(key)
-            for case in entry.op.cases if entry.op and framework else ():
-                try:
-                    assert entry.op and framework
-                    parts.append(build_snippet(entry.op, case, variant, framework).code)
-                except NoSnippet as reason:
-                    parts.append(str(reason))
+        """Return a hash of all that a page claims."""
+        parts: list[object] = [repr(entry.data)]
+        parts += [str(fault) for fault in self.list_faults(entry)]
+        if entry.op:
+            parts.append([bool(self.find_op(name)) for name in entry.op.see_also])
+            for key, variant in entry.op.variants.items():
+                parts.append([key, self.registry.find_label(key)])
+                parts += [self.find_code(entry.op, case, variant) for case in entry.op.cases]
         return hash_parts(*parts)
 
     def hash_listing(self) -> str:
@@ -156,24 +195,56 @@ class Build:
         return hash_parts(
             [
                 [
-                    op.operation,
-                    op.category,
-                    str(op.path),
-                    sorted(op.variants),
-                    [key for key, each in op.variants.items() if each.unsupported is not None],
+                    str(entry.path),
+                    entry.op.operation if entry.op else None,
+                    entry.op.category if entry.op else None,
+                    [
+                        [key, variant.unsupported is None]
+                        for key, variant in (entry.op.variants if entry.op else {}).items()
+                    ],
                 ]
-                for op in self.catalog.ops
+                for entry in self.catalog.entries
             ]
         )
 
-    def hash_evidence(self, op: Op) -> str:
-        """Return a hash of the evidence that an op's page shows."""
-        tabs = [self.get_tab_context(op.operation, key) for key in op.variants]
-        return hash_parts(self.get_op_context(op.operation), tabs)
+    # --- evidence ---------------------------------------------------------------------------------
+
+    def get_op_context(self, file: str) -> Context:
+        """Return what the head of an op's page shows; `file` is that of its entry."""
+        if (file, "") not in self._contexts:
+            assert self.report is not None
+            self._contexts[file, ""] = make_op_context(self._ops[file], self.report)
+        return self._contexts[file, ""]
+
+    def get_tab_context(self, file: str, framework: str) -> Context:
+        """Return what a tab shows."""
+        if (file, framework) not in self._contexts:
+            assert self.report is not None
+            op = self._ops[file]
+            self._contexts[file, framework] = make_tab_context(
+                op, op.variants[framework], self.registry, self.report, self.links.find
+            )
+        return self._contexts[file, framework]
+
+    def hash_evidence(self, file: str) -> str:
+        """Return a hash of what a page shows beside its claims."""
+        tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
+        return hash_parts(self.get_op_context(file), tabs)
+
+
+def hash_files(folder: Path) -> str:
+    """Return a hash of the files in a folder."""
+    return hash_parts(
+        [
+            [file.name, hashlib.sha256(file.read_bytes()).hexdigest()]
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        ]
+    )
 
 
 def read_pages(file: Path) -> dict[str, str]:
-    """Return the hash of the evidence on each page, as it was last written."""
+    """Return the hash of what each page shows, as it was last written."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -182,6 +253,6 @@ def read_pages(file: Path) -> dict[str, str]:
 
 
 def write_pages(file: Path, pages: dict[str, str]) -> None:
-    """Remember the hash of the evidence on each page."""
+    """Remember the hash of what each page shows."""
     if pages != read_pages(file):
         file.write_text(json.dumps(pages, indent=0, sort_keys=True) + "\n", encoding="utf-8")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from optabs.catalog.model import Op
+from optabs.catalog.model import Entry, Op
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 
 
@@ -15,24 +17,35 @@ class OpsDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """See Directive."""
-        catalog = get_build(self.env).catalog
+        build = get_build(self.env)
         domain = self.env.domains["op"]
         assert isinstance(domain, OpDomain)
         domain.note_listing(self.env.docname)
-        ops = sorted(catalog.ops, key=lambda op: op.operation.casefold())
-        found: list[nodes.Node] = [self._make_toctree(ops)]
-        for category in sorted({op.category for op in ops}):
+        ops = sorted(
+            (entry.op for entry in build.pages.values() if entry.op),
+            key=lambda op: (op.operation.casefold(), op.place),
+        )
+        faulty = [entry for entry in build.pages.values() if entry.op is None]
+        found: list[nodes.Node] = [
+            self._make_toctree([*(op.path for op in ops), *(entry.path for entry in faulty)])
+        ]
+        # What has no category comes last.
+        for category in sorted({op.category for op in ops}, key=lambda name: (not name, name)):
             found.append(nodes.rubric("", category or "Without a category"))
             items = [self._make_item(op) for op in ops if op.category == category]
             found.append(nodes.bullet_list("", *items))
+        if faulty:
+            found.append(nodes.rubric("", "Entries with errors"))
+            found.append(nodes.bullet_list("", *map(self._make_faulty_item, faulty)))
         return found
 
-    def _make_toctree(self, ops: list[Op]) -> nodes.Element:
-        names = [find_docname(self.env, op.path) for op in ops]
+    def _make_toctree(self, paths: list[Path]) -> nodes.Element:
+        found = self.env.found_docs
+        names = [name for name in (find_docname(self.env, path) for path in paths) if name in found]
         toctree = addnodes.toctree(
             parent=self.env.docname,
-            entries=[(None, name) for name in names if name in self.env.found_docs],
-            includefiles=[name for name in names if name in self.env.found_docs],
+            entries=[(None, name) for name in names],
+            includefiles=names,
             maxdepth=1,
             glob=False,
             hidden=True,
@@ -45,21 +58,28 @@ class OpsDirective(SphinxDirective):
         return nodes.compound("", toctree, classes=["toctree-wrapper"])
 
     def _make_item(self, op: Op) -> nodes.list_item:
-        reference = addnodes.pending_xref(
-            "",
-            nodes.literal(op.operation, op.operation),
-            refdomain="op",
-            reftype="op",
-            reftarget=op.operation,
-            refexplicit=False,
-            refwarn=True,
-            refdoc=self.env.docname,
-        )
-        paragraph = nodes.paragraph("", "", reference, nodes.Text(_describe_briefly(op)))
+        count = sum(variant.unsupported is None for variant in op.variants.values())
+        text = f" in {count} frameworks" if count != 1 else " in 1 framework"
+        return self._make_line(op.operation, op.path, text)
+
+    def _make_faulty_item(self, entry: Entry) -> nodes.list_item:
+        return self._make_line(entry.path.stem, entry.path, "")
+
+    def _make_line(self, name: str, path: Path, text: str) -> nodes.list_item:
+        title: nodes.Node = nodes.literal(name, name)
+        docname = find_docname(self.env, path)
+        if docname in self.env.found_docs:
+            # By its document, since faulty entries may have one name.
+            title = addnodes.pending_xref(
+                "",
+                title,
+                refdomain="std",
+                reftype="doc",
+                reftarget=f"/{docname}",
+                refexplicit=True,
+                refwarn=True,
+                refdoc=self.env.docname,
+            )
+        paragraph = nodes.paragraph("", "", title, nodes.Text(text))
         self.set_source_info(paragraph)
         return nodes.list_item("", paragraph)
-
-
-def _describe_briefly(op: Op) -> str:
-    labels = len([variant for variant in op.variants.values() if variant.unsupported is None])
-    return f" in {labels} frameworks" if labels != 1 else " in 1 framework"

@@ -1,19 +1,23 @@
-"""The `op` domain: names of ops, and where their pages are."""
+"""The `op` domain: names of ops, and where their pages are.
+
+The names come from the catalogue, which every build reads whole. The environment keeps what has to
+be compared with it: what each page claimed, and what it referred to, when it was last read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.domains import Domain, ObjType
 from sphinx.roles import XRefRole
 from sphinx.util.nodes import make_refnode
 
 if TYPE_CHECKING:
-    from sphinx.addnodes import pending_xref
     from sphinx.builders import Builder
     from sphinx.environment import BuildEnvironment
 
@@ -23,10 +27,28 @@ if TYPE_CHECKING:
 class OpRole(XRefRole):
     """``{op}`Softmax```: a link to an op's page, without naming the domain."""
 
+    def __init__(self) -> None:
+        super().__init__(warn_dangling=True)
+
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """See XRefRole."""
         self.name = "op:op"
         return super().run()
+
+    def process_link(
+        self,
+        env: BuildEnvironment,
+        refnode: nodes.Element,
+        has_explicit_title: bool,
+        title: str,
+        target: str,
+    ) -> tuple[str, str]:
+        """See XRefRole. The page is written again when the target comes, goes or moves."""
+        title, target = super().process_link(env, refnode, has_explicit_title, title, target)
+        domain = env.domains["op"]
+        assert isinstance(domain, OpDomain)
+        domain.note_link(env.docname, target)
+        return title, target
 
 
 class OpDomain(Domain):
@@ -35,38 +57,49 @@ class OpDomain(Domain):
     name = "op"
     label = "Op"
     object_types: ClassVar[dict[str, ObjType]] = {"op": ObjType("op", "op")}
-    roles: ClassVar[dict[str, Any]] = {"op": XRefRole()}
-    initial_data: ClassVar[dict[str, Any]] = {"ops": {}, "digests": {}, "listings": {}}
-    data_version = 1
+    roles: ClassVar[dict[str, Any]] = {"op": OpRole()}
+    dangling_warnings: ClassVar[dict[str, str]] = {"op": "there is no op %(target)r"}
+    initial_data: ClassVar[dict[str, Any]] = {"claims": {}, "listings": {}, "links": {}}
+    data_version = 2
 
     build: Build | None = None
     """What this build knows of the catalogue; set at `builder-inited`, never pickled."""
 
-    def note_op(self, docname: str, names: Iterable[str], digest: str) -> None:
-        """Remember the names of the op that a document holds, and what its claims hash to."""
-        self.data["ops"].update(dict.fromkeys(names, docname))
-        self.data["digests"][docname] = digest
+    def note_claims(self, docname: str, digest: str) -> None:
+        """Remember what the claims of a page hash to."""
+        self.data["claims"][docname] = digest
 
     def note_listing(self, docname: str) -> None:
         """Remember that a document lists the whole catalogue, and what it found there."""
         self.data["listings"][docname] = get_build(self.env).hash_listing()
 
+    def note_link(self, docname: str, target: str) -> None:
+        """Remember that a document refers to an op."""
+        self.data["links"].setdefault(docname, {})[target] = None
+
     def clear_doc(self, docname: str) -> None:
         """See Domain."""
-        self.data["digests"].pop(docname, None)
-        self.data["listings"].pop(docname, None)
-        for name in [name for name, place in self.data["ops"].items() if place == docname]:
-            del self.data["ops"][name]
+        for kind in self.initial_data:
+            self.data[kind].pop(docname, None)
 
     def merge_domaindata(self, docnames: AbstractSet[str], otherdata: dict[str, Any]) -> None:
         """See Domain."""
-        self.data["ops"].update(
-            {name: place for name, place in otherdata["ops"].items() if place in docnames}
-        )
-        for kind in ("digests", "listings"):
+        for kind in self.initial_data:
             self.data[kind].update(
                 {place: value for place, value in otherdata[kind].items() if place in docnames}
             )
+
+    def find_page(self, name: str) -> str | None:
+        """Return the document of an op, by its name or alias."""
+        op = get_build(self.env).find_op(name)
+        docname = find_docname(self.env, op.path) if op else None
+        return docname if docname in self.env.found_docs else None
+
+    def list_links(self, docname: str) -> list[tuple[str, str | None]]:
+        """Return what a document refers to, and where that is now."""
+        return [
+            (name, self.find_page(name)) for name in sorted(self.data["links"].get(docname, ()))
+        ]
 
     def resolve_xref(
         self,
@@ -75,11 +108,11 @@ class OpDomain(Domain):
         builder: Builder,
         typ: str,
         target: str,
-        node: pending_xref,
+        node: addnodes.pending_xref,
         contnode: nodes.Element,
     ) -> nodes.reference | None:
         """See Domain."""
-        docname = self.data["ops"].get(target)
+        docname = self.find_page(target)
         if docname is None:
             return None
         return make_refnode(builder, fromdocname, docname, "", contnode, target)
@@ -90,7 +123,7 @@ class OpDomain(Domain):
         fromdocname: str,
         builder: Builder,
         target: str,
-        node: pending_xref,
+        node: addnodes.pending_xref,
         contnode: nodes.Element,
     ) -> list[tuple[str, nodes.reference]]:
         """See Domain."""
@@ -99,8 +132,10 @@ class OpDomain(Domain):
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         """See Domain."""
-        for name, docname in self.data["ops"].items():
-            yield name, name, "op", docname, "", 1
+        for name in get_build(self.env).list_names():
+            docname = self.find_page(name)
+            if docname is not None:
+                yield name, name, "op", docname, "", 1
 
 
 def get_build(env: BuildEnvironment) -> Build:
@@ -108,6 +143,23 @@ def get_build(env: BuildEnvironment) -> Build:
     domain = env.domains["op"]
     assert isinstance(domain, OpDomain) and domain.build is not None
     return domain.build
+
+
+def refer_to_op(env: BuildEnvironment, name: str, text: nodes.Node) -> addnodes.pending_xref:
+    """Return a reference to an op from the document that is being read."""
+    domain = env.domains["op"]
+    assert isinstance(domain, OpDomain)
+    domain.note_link(env.docname, name)
+    return addnodes.pending_xref(
+        "",
+        text,
+        refdomain="op",
+        reftype="op",
+        reftarget=name,
+        refexplicit=False,
+        refwarn=True,
+        refdoc=env.docname,
+    )
 
 
 def find_docname(env: BuildEnvironment, path: Path) -> str:

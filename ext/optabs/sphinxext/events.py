@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sphinx.errors import ExtensionError
+from markupsafe import Markup, escape
+from sphinx.errors import ConfigError, ExtensionError
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.matching import get_matching_files
 
-from optabs.catalog.load import SUFFIX
-from optabs.errors import Fault, OptabsError, Place
+from optabs.catalog.load import SUFFIX, find_files
+from optabs.catalog.model import Catalog
+from optabs.errors import Fault, OptabsError, Place, suggest_name
 from optabs.export import build_export, write_export
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
-from optabs.records import hash_parts
-from optabs.sphinxext.build import Build, read_pages, write_pages
+from optabs.records import Verdict, hash_parts
+from optabs.sphinxext.build import Build, hash_files, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
-from optabs.sphinxext.html import find_assets, make_jinja
+from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
 from optabs.sphinxext.links import Links
+from optabs.sphinxext.parser import UNREADABLE
 from optabs.verify import list_api_faults, list_failures
 
 if TYPE_CHECKING:
+    from docutils import nodes
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
@@ -40,16 +46,40 @@ def connect(app: Sphinx) -> None:
     app.connect("builder-inited", on_builder_inited)
     app.connect("env-get-outdated", on_env_get_outdated)
     app.connect("env-updated", on_env_updated)
+    app.connect("doctree-resolved", on_doctree_resolved)
+    app.connect("html-collect-pages", on_html_collect_pages)
     app.connect("html-page-context", on_html_page_context)
     app.connect("build-finished", on_build_finished)
 
 
+# --- configuration --------------------------------------------------------------------------------
+
+
+def on_config_inited(app: Sphinx, config: Config) -> None:
+    """Check our settings; serve our style and script, which a project's own files may replace."""
+    for word in config.optabs_fail_on:
+        if word not in set(Verdict):
+            hint = suggest_name(word, list(Verdict)) or "known are " + ", ".join(Verdict)
+            raise ConfigError(f"optabs_fail_on names {word!r}, which is no verdict: {hint}")
+    if isinstance(config.optabs_time_limit, bool) or not config.optabs_time_limit > 0:
+        raise ConfigError(
+            f"optabs_time_limit is {config.optabs_time_limit!r}: it wants a number of seconds"
+        )
+    catalog = _open_project(app).catalog[0]
+    if not catalog.is_relative_to(app.srcdir):
+        raise ConfigError(
+            f"optabs_catalog is {config.optabs_catalog!r}, which is not inside the source "
+            f"folder {app.srcdir}: pages can only be made of files in it"
+        )
+    config.html_static_path.insert(0, str(find_assets("_static")))
+
+
 def _open_project(app: Sphinx) -> Project:
     config, root = app.config, Path(app.srcdir)
-    project = open_project(root, [root / config.optabs_catalog])
+    project = open_project(root)
     return Project(
         root=project.root,
-        catalog=project.catalog,
+        catalog=(Path(os.path.normpath(root / config.optabs_catalog)),),
         environments=root / config.optabs_environments
         if config.optabs_environments
         else project.environments,
@@ -61,19 +91,75 @@ def _open_project(app: Sphinx) -> Project:
     )
 
 
-def on_config_inited(app: Sphinx, config: Config) -> None:
-    """Claim the catalogue's YAML files and no others; serve our style and script."""
+# --- start ----------------------------------------------------------------------------------------
+
+
+def on_builder_inited(app: Sphinx) -> None:
+    """Read the catalogue, report its faults, and start running what is not known yet."""
     project = _open_project(app)
-    for folder in (project.environments, project.build):
-        if folder.is_relative_to(project.root):
-            config.exclude_patterns.append(folder.relative_to(project.root).as_posix())
-    catalog = project.catalog[0]
-    for file in get_matching_files(app.srcdir, ["**" + SUFFIX], config.exclude_patterns):
-        path = project.root / file
-        if not path.is_relative_to(catalog) or not _is_utf8(path):
-            # Sphinx would take any YAML file for a document, and stop at a byte that is not UTF-8.
-            config.exclude_patterns.append(_escape_pattern(file))
-    config.html_static_path.append(str(find_assets("_static")))
+    with _report_errors():
+        if not project.catalog[0].is_dir():
+            raise OptabsError(
+                f"there is no catalogue at {project.catalog[0]}",
+                "make that folder, or name another one in conf.py: optabs_catalog",
+            )
+        project, excluded = _claim_files(app.config, project)
+        registry = project.load_registry()
+        selected = registry.select(os.environ.get("FRAMEWORKS"))
+        catalog, faults = project.load_catalog(registry)
+        faults += _list_pageless(catalog)
+        build = Build(
+            project,
+            registry,
+            catalog,
+            faults,
+            make_jinja(app),
+            Links(registry, project.build / "inventories", fetch=app.config.optabs_inventories),
+        )
+        with Ledger(project.ledger) as ledger:
+            if ledger.notice:
+                logger.warning(ledger.notice, type="optabs", subtype="ledger")
+            build.start(selected, app.config.optabs_time_limit, ledger)
+    domain = app.env.domains["op"]
+    assert isinstance(domain, OpDomain)
+    domain.build = build
+    # Only while Sphinx looks for documents: every change of the setting itself makes it read all.
+    build.exclude_patterns = app.config.exclude_patterns
+    app.config.exclude_patterns = [*app.config.exclude_patterns, *map(_escape_pattern, excluded)]
+    build.links.start({key for op in catalog.ops for key in op.variants})
+    for fault in faults:
+        _warn(app, fault)
+
+
+@contextmanager
+def _report_errors() -> Iterator[None]:
+    try:
+        yield
+    except OptabsError as error:
+        raise ExtensionError(str(error), modname="optabs") from None
+
+
+def _claim_files(config: Config, project: Project) -> tuple[Project, list[str]]:
+    """Return the project with those files of its catalogue that Sphinx shall not leave out.
+
+    Also returned is what Sphinx must leave out: it would take any YAML file for a document, and
+    stop at a byte that is not UTF-8.
+    """
+    folders = [
+        folder.relative_to(project.root).as_posix()
+        for folder in (project.environments, project.build)
+        if folder.is_relative_to(project.root)
+    ]
+    patterns = [*config.exclude_patterns, *map(_escape_pattern, folders)]
+    found = [
+        file
+        for file in get_matching_files(project.root, config.include_patterns, patterns)
+        if file.endswith(SUFFIX)
+    ]
+    entries = {*find_files(project.catalog)} & {project.root / file for file in found}
+    unreadable = {path for path in entries if not _is_utf8(path)}
+    left_out = [file for file in found if project.root / file not in entries - unreadable]
+    return replace(project, catalog=tuple(sorted(entries))), [*folders, *left_out]
 
 
 def _is_utf8(path: Path) -> bool:
@@ -88,33 +174,22 @@ def _escape_pattern(file: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in file)
 
 
-def on_builder_inited(app: Sphinx) -> None:
-    """Read the catalogue, report its faults, and start running what is not known yet."""
-    project = _open_project(app)
-    try:
-        registry = project.load_registry()
-        selected = registry.select(os.environ.get("FRAMEWORKS"))
-        catalog, faults = project.load_catalog(registry)
-        build = Build(
-            project,
-            registry,
-            catalog,
-            faults,
-            make_jinja(app),
-            Links(registry, project.build / "inventories", fetch=app.config.optabs_inventories),
-        )
-        with Ledger(project.ledger) as ledger:
-            if ledger.notice:
-                logger.warning(ledger.notice, type="optabs", subtype="ledger")
-            build.start(selected, app.config.optabs_time_limit, ledger)
-    except OptabsError as error:
-        raise ExtensionError(str(error), modname="optabs") from None
-    domain = app.env.domains["op"]
-    assert isinstance(domain, OpDomain)
-    domain.build = build
-    build.links.start({key for op in catalog.ops for key in op.variants})
-    for fault in faults:
-        _warn(app, fault)
+def _list_pageless(catalog: Catalog) -> list[Fault]:
+    """Return a fault for each op that has no page since its file holds others before it."""
+    files: set[str] = set()
+    faults = []
+    for op in catalog.ops:
+        if op.place.file in files:
+            faults.append(
+                Fault(
+                    op.place,
+                    "no-page",
+                    f"{op.operation!r} is not the first op of its file and gets no page",
+                    "move it to a file of its own",
+                )
+            )
+        files.add(op.place.file)
+    return faults
 
 
 def _warn(app: Sphinx, fault: Fault) -> None:
@@ -127,16 +202,20 @@ def _write_location(app: Sphinx, place: Place) -> str:
     return f"{Path(app.srcdir) / place.file}:{place.line}"
 
 
+# --- reading --------------------------------------------------------------------------------------
+
+
 def on_env_get_outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
     """Read a page again when its snippets change though its file does not."""
     build = get_build(env)
+    app.config.exclude_patterns = build.exclude_patterns
     data = env.domains["op"].data
-    entries = {find_docname(env, entry.path): entry for entry in build.catalog.entries}
+    entries = {find_docname(env, path): entry for path, entry in build.pages.items()}
     pages = [
         docname
-        for docname, digest in data["digests"].items()
+        for docname, digest in data["claims"].items()
         if docname in entries and digest != build.hash_claims(entries[docname])
     ]
     listing = build.hash_listing()
@@ -148,17 +227,21 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     build = get_build(env)
     _wait(app, build)
     build.links.wait()
-    with Ledger(build.project.ledger) as ledger:
+    with _report_errors(), Ledger(build.project.ledger) as ledger:
         report = build.judge(ledger)
     failures = list_failures(report, app.config.optabs_fail_on)
     for fault in [*failures, *list_api_faults(report, build.registry, build.catalog.ops)]:
         _warn(app, fault)
-    known = read_pages(_find_pages_file(app))
-    return sorted(
+    file = _find_pages_file(app)
+    known = read_pages(file)
+    changed = {
         docname
         for docname, digest in _hash_pages(env, build).items()
         if known.get(docname) != digest
-    )
+    }
+    # If writing is interrupted, it is not known what they show.
+    write_pages(file, {docname: known[docname] for docname in known.keys() - changed})
+    return sorted(changed)
 
 
 def _find_pages_file(app: Sphinx) -> Path:
@@ -169,18 +252,21 @@ def _find_pages_file(app: Sphinx) -> Path:
 
 
 def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
-    pages = {}
-    for op in build.catalog.ops:
-        docname = find_docname(env, op.path)
-        if docname in env.found_docs:
-            pages[docname] = build.hash_evidence(op)
-    return pages
+    """Return a hash of what each page shows that is not in its doctree."""
+    domain = env.domains["op"]
+    assert isinstance(domain, OpDomain)
+    look = [hash_templates(build.jinja), hash_files(find_assets("_static"))]
+    parts: dict[str, list[object]] = {}
+    for path, entry in build.pages.items():
+        if entry.op:
+            parts[find_docname(env, path)] = [*look, build.hash_evidence(entry.file)]
+    for docname in domain.data["links"]:
+        parts.setdefault(docname, []).append(domain.list_links(docname))
+    return {name: hash_parts(*each) for name, each in parts.items() if name in env.found_docs}
 
 
 def _wait(app: Sphinx, build: Build) -> None:
     size = build.plan.size
-    if build.run is None:
-        return
 
     def list_names() -> Iterator[str]:
         for name in build.wait():
@@ -189,21 +275,44 @@ def _wait(app: Sphinx, build: Build) -> None:
             else:
                 yield name
 
+    names: Iterable[str] = list_names()
     if size:
-        for _ in status_iterator(
-            list_names(), "optabs: running examples... ", "darkgreen", size, app.verbosity
-        ):
-            pass
-    else:
-        for _ in list_names():
-            pass
+        names = status_iterator(
+            names, "optabs: running examples... ", "darkgreen", size, app.verbosity
+        )
+    for _ in names:
+        pass
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def on_doctree_resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Remember that a page is written."""
+    get_build(app.env).written.add(docname)
+
+
+def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Give a page to entries that Sphinx cannot read."""
+    build = get_build(app.env)
+    for path, entry in build.pages.items():
+        if find_docname(app.env, path) not in app.env.found_docs:
+            body = build.jinja.get_template("optabs/notice.html").render(
+                title=UNREADABLE, lines=[str(fault) for fault in build.list_faults(entry)]
+            )
+            heading = Markup("<h1>{}</h1>").format(path.stem)
+            yield (
+                find_docname(app.env, path),
+                {"parents": [], "title": escape(path.stem), "body": heading + Markup(body)},
+                "page.html",
+            )
 
 
 def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
     """Give op pages our style and script."""
-    if pagename in app.env.domains["op"].data["digests"]:
+    if pagename in app.env.domains["op"].data["claims"]:
         app.add_css_file("optabs.css")
         app.add_js_file("optabs.js")
 
@@ -218,19 +327,27 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
     report = build.report
     if exception is not None or report is None:
         return
-    pages = _hash_pages(app.env, build)
     if app.builder.format == "html" and not getattr(app.builder, "embedded", False):
         docnames = {op.operation: find_docname(app.env, op.path) for op in build.catalog.ops}
         write_export(
             build_export(build.catalog.ops, build.registry, build.targets, report, docnames),
             Path(app.outdir) / EXPORT_FILE,
         )
-    write_pages(_find_pages_file(app), pages)
+    file = _find_pages_file(app)
+    known = read_pages(file)
+    write_pages(
+        file,
+        {
+            docname: digest
+            for docname, digest in _hash_pages(app.env, build).items()
+            if docname in build.written or known.get(docname) == digest
+        },
+    )
     for reason in sorted(
         {
             f"{judgement.check.variant.framework}: {judgement.reason}"
             for judgement in report.judgements
-            if judgement.verdict.value == "not_run"
+            if judgement.verdict is Verdict.NOT_RUN
         }
     ):
         logger.info("optabs: not run: %s", reason)

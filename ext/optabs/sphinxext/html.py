@@ -9,8 +9,17 @@ import jinja2
 from docutils import nodes
 from markupsafe import Markup, escape
 
-from optabs.render import split_code
+from optabs.records import hash_parts
+from optabs.render import begin_sentence, split_code
 from optabs.sphinxext.domain import get_build
+from optabs.sphinxext.nodes import (
+    op_case,
+    op_notes,
+    op_notice,
+    op_parameters,
+    op_signature,
+    op_tabs,
+)
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -36,7 +45,15 @@ def make_jinja(app: Sphinx) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     jinja.filters["code_spans"] = _write_code_spans
+    jinja.filters["sentence"] = begin_sentence
     return jinja
+
+
+def hash_templates(jinja: jinja2.Environment) -> str:
+    """Return a hash of the templates in force."""
+    assert jinja.loader is not None
+    names = jinja.list_templates(filter_func=lambda name: name.startswith("optabs/"))
+    return hash_parts([[name, jinja.loader.get_source(jinja, name)[0]] for name in names])
 
 
 def _write_code_spans(text: str) -> Markup:
@@ -64,12 +81,12 @@ def _write(translator: HTML5Translator, template: str, **context: Any) -> None:
 
 def visit_op_signature(self: HTML5Translator, node: nodes.Element) -> None:
     """Write the signature."""
-    _write(self, "signature", op=get_build(self.builder.env).get_op_context(node["op"]))
+    _write(self, "signature", op=get_build(self.builder.env).get_op_context(node["file"]))
 
 
 def visit_op_parameters(self: HTML5Translator, node: nodes.Element) -> None:
     """Write the table of parameters."""
-    _write(self, "parameters", op=get_build(self.builder.env).get_op_context(node["op"]))
+    _write(self, "parameters", op=get_build(self.builder.env).get_op_context(node["file"]))
 
 
 def visit_op_notice(self: HTML5Translator, node: nodes.Element) -> None:
@@ -79,26 +96,38 @@ def visit_op_notice(self: HTML5Translator, node: nodes.Element) -> None:
 
 def visit_op_tabs(self: HTML5Translator, node: nodes.Element) -> None:
     """Write all tabs of a page."""
-    from optabs.sphinxext.nodes import op_case, op_notes
-
     build = get_build(self.builder.env)
-    tabs = []
     self.section_level += 1
-    for section in node.findall(nodes.section):
-        context = dict(build.get_tab_context(node["op"], section["framework"]))
-        code = {
-            each["case"]: "".join(render_node(self, child) for child in each.children)
-            for each in section.findall(op_case)
-        }
-        context["heading"] = render_node(self, section[0])
-        context["notes"] = Markup("").join(
-            render_node(self, child)
-            for each in section.findall(op_notes)
-            for child in each.children
-        )
-        context["cases"] = [
-            {**case, "code": Markup(code.get(case["id"], ""))} for case in context["cases"]
-        ]
-        tabs.append(context)
+    tabs = [_fill_tab(self, section, node["prefix"]) for section in node.children]
     self.section_level -= 1
-    _write(self, "tabs", op=build.get_op_context(node["op"]), tabs=tabs)
+    _write(self, "tabs", op=build.get_op_context(node["file"]), tabs=tabs)
+
+
+def _fill_tab(translator: HTML5Translator, section: nodes.Node, prefix: str) -> dict[str, Any]:
+    """Return what a tab shows, with the parts of its section that Sphinx renders."""
+    assert isinstance(section, nodes.section)
+    build = get_build(translator.builder.env)
+    tab = dict(build.get_tab_context(section["file"], section["framework"]))
+    parts: dict[object, Markup] = {}
+    for child in section.children[1:]:
+        assert isinstance(child, op_case | op_notes)
+        name = child["case"] if isinstance(child, op_case) else op_notes
+        parts[name] = Markup("").join(render_node(translator, each) for each in child.children)
+    tab["anchor"] = prefix + tab["anchor"]
+    tab["heading"] = render_node(translator, section[0])
+    tab["notes"] = parts.get(op_notes, Markup(""))
+    tab["cases"] = [
+        {**case, "anchor": prefix + case["anchor"], "code": parts.get(case["id"], Markup(""))}
+        for case in tab["cases"]
+    ]
+    return tab
+
+
+def add_nodes(app: Sphinx) -> None:
+    """Register the nodes. Other builders never see them: `WritePlain` replaces them."""
+    app.add_node(op_signature, html=(visit_op_signature, None))
+    app.add_node(op_parameters, html=(visit_op_parameters, None))
+    app.add_node(op_notice, html=(visit_op_notice, None))
+    app.add_node(op_tabs, html=(visit_op_tabs, None))
+    app.add_node(op_case)
+    app.add_node(op_notes)

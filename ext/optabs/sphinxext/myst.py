@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from docutils import nodes
+from markdown_it.rules_core import StateCore
 from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from myst_parser.parsers.mdit import create_md_parser
 
 _EXTENSIONS = frozenset({"dollarmath"})
+# The first would define the document's word count anew for every text. In the texts of ops, what
+# looks like HTML is a type: `List<Tensor>`.
+_DISABLED = ["wordcount", "html_block", "html_inline"]
 
 
 def render_myst(text: str, line: int, document: nodes.document) -> list[nodes.Node]:
@@ -15,8 +19,8 @@ def render_myst(text: str, line: int, document: nodes.document) -> list[nodes.No
     config = config.copy(enable_extensions=set(config.enable_extensions) | _EXTENSIONS)
     parser = create_md_parser(config, SphinxRenderer)
     parser.options["document"] = document
-    # It would define the document's word count anew for every text.
-    parser.disable("wordcount", ignoreInvalid=True)
+    parser.disable(_DISABLED, ignoreInvalid=True)
+    parser.core.ruler.push("optabs_headings", _raise_headings)
     # MyST adds what it makes to the document's root; take it from there again.
     before = len(document.children)
     parser.render("\n" * (line - 1) + text)
@@ -25,3 +29,11 @@ def render_myst(text: str, line: int, document: nodes.document) -> list[nodes.No
     for node in made:
         node.parent = None
     return made
+
+
+def _raise_headings(state: StateCore) -> None:
+    """Let the headings of a text begin at the first level, which is below that of the page."""
+    headings = [token for token in state.tokens if token.type in ("heading_open", "heading_close")]
+    highest = min((int(token.tag[1]) for token in headings), default=1)
+    for token in headings:
+        token.tag = f"h{int(token.tag[1]) - highest + 1}"

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from docutils import nodes
-
-from optabs.sphinxext import html
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 
 class op_signature(nodes.General, nodes.Element):  # noqa: N801 - docutils writes nodes so
-    """The signature, aliases and category of an op."""
+    """The signature, aliases and category of an op. Attribute of this and others: `file`."""
 
 
 class op_parameters(nodes.General, nodes.Element):  # noqa: N801
@@ -33,12 +26,4 @@ class op_notes(nodes.General, nodes.Element):  # noqa: N801
 
 
 class op_tabs(nodes.General, nodes.Element):  # noqa: N801
-    """The frameworks' sections of a page, grouped for HTML."""
-
-
-def add_nodes(app: Sphinx) -> None:
-    """Register the nodes. Other builders never see them: `WritePlain` replaces them."""
-    for node in (op_signature, op_parameters, op_notice, op_tabs):
-        app.add_node(node, html=(getattr(html, f"visit_{node.__name__}"), None))
-    app.add_node(op_case)
-    app.add_node(op_notes)
+    """The frameworks' sections of a page, grouped for HTML. `prefix` is put before their ids."""

@@ -7,7 +7,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from optabs.render import split_code
+from optabs.render import begin_sentence, split_code
 from optabs.sphinxext.domain import get_build
 from optabs.sphinxext.nodes import (
     op_case,
@@ -20,22 +20,27 @@ from optabs.sphinxext.nodes import (
 
 
 class GroupTabs(SphinxPostTransform):
-    """Wraps the framework sections of a page in one node, which HTML writes as tabs."""
+    """Wraps the framework sections of each op in one node, which HTML writes as tabs."""
 
     default_priority = 900
     formats = ("html",)
 
     def run(self, **kwargs: Any) -> None:
         """See SphinxPostTransform."""
-        sections = [node for node in self.document.findall(nodes.section) if "framework" in node]
-        if not sections:
-            return
-        parent = sections[0].parent
-        group = op_tabs(op=sections[0]["op"])
-        parent.insert(parent.index(sections[0]), group)
-        for section in sections:
+        groups: dict[str, op_tabs] = {}
+        for section in list(self.document.findall(nodes.section)):
+            if "framework" not in section:
+                continue
+            parent, file = section.parent, section["file"]
+            if file not in groups:
+                # One page of all ops: every op has its tabs, so their ids need more than a name.
+                single = self.app.builder.name == "singlehtml"
+                prefix = f"{parent['ids'][0]}-" if single else ""
+                groups[file] = op_tabs(file=file, prefix=prefix)
+                parent.insert(parent.index(section), groups[file])
             parent.remove(section)
-            group += section
+            section["ids"] = [groups[file]["prefix"] + each for each in section["ids"]]
+            groups[file] += section
 
 
 class WritePlain(SphinxPostTransform):
@@ -44,8 +49,8 @@ class WritePlain(SphinxPostTransform):
     default_priority = 900
 
     def is_supported(self) -> bool:
-        """Every builder but HTML's."""
-        return bool(self.app.builder.format != "html")
+        """Every builder but HTML's, and but the one that collects texts to be translated."""
+        return self.app.builder.format != "html" and self.app.builder.name != "gettext"
 
     def run(self, **kwargs: Any) -> None:
         """See SphinxPostTransform."""
@@ -53,12 +58,12 @@ class WritePlain(SphinxPostTransform):
         for notice in list(self.document.findall(op_notice)):
             notice.replace_self([_paragraph(notice["title"]), *map(_paragraph, notice["lines"])])
         for signature in list(self.document.findall(op_signature)):
-            signature.replace_self(_write_head(build.get_op_context(signature["op"])))
+            signature.replace_self(_write_head(build.get_op_context(signature["file"])))
         for parameters in list(self.document.findall(op_parameters)):
-            parameters.replace_self(_write_parameters(build.get_op_context(parameters["op"])))
+            parameters.replace_self(_write_parameters(build.get_op_context(parameters["file"])))
         for section in list(self.document.findall(nodes.section)):
             if "framework" in section:
-                tab = build.get_tab_context(section["op"], section["framework"])
+                tab = build.get_tab_context(section["file"], section["framework"])
                 _write_section(section, tab)
 
 
@@ -89,6 +94,7 @@ def _bullets(items: list[nodes.paragraph]) -> nodes.bullet_list:
 
 def _write_head(op: dict[str, Any]) -> list[nodes.Node]:
     found: list[nodes.Node] = [_paragraph(_literal(op["signature"]))]
+    found.append(_paragraph(", ".join(filter(None, (op["op_type"], op["category"])))))
     if op["aliases"]:
         found.append(_paragraph("Also known as ", ", ".join(op["aliases"]), "."))
     return found
@@ -113,7 +119,7 @@ def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
     title, *content = section.children
     facts = [_paragraph("Verdict: ", tab["verdict"].replace("_", " "), ".")]
     if tab["reason"]:
-        facts.append(_paragraph(tab["reason"]))
+        facts.append(_paragraph(begin_sentence(tab["reason"])))
     if tab["api"]:
         name: nodes.Node = _literal(tab["api"])
         if tab["api_url"]:
@@ -138,7 +144,9 @@ def _write_argument(row: dict[str, Any]) -> nodes.paragraph:
         return _paragraph(_literal(f"{row['framework']}={row['value']}"), " is added.")
     if row["change"] == "dropped":
         return _paragraph(_literal(row["standard"]), " is dropped.")
-    return _paragraph(_literal(row["standard"]), " is ", _literal(row["framework"]), ".")
+    if row["change"] == "renamed":
+        return _paragraph(_literal(row["standard"]), " is called ", _literal(row["framework"]), ".")
+    return _paragraph(_literal(row["standard"]), " keeps its name.")
 
 
 def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node]:
@@ -146,15 +154,20 @@ def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node
     for output in case["outputs"]:
         found += [_paragraph("Output:"), _block(output["text"])]
     found += [
-        _paragraph(f"Known difference: {item['text']} {item['reason']}")
+        _paragraph(f"Known difference: {item['text']} {begin_sentence(item['reason'])}")
         for item in case["differences"]
     ]
     for result in case["results"]:
         found.append(_paragraph(_describe_result(result)))
+        if result["tolerance_reason"]:
+            found.append(_paragraph(f"Why this tolerance: {result['tolerance_reason']}"))
         if result["message"]:
             found.append(_block(result["message"]))
-        if result["traceback"]:
-            found.append(_block(result["traceback"]))
+        for name in ("traceback", "stderr"):
+            if result[name]:
+                found.append(_block(result[name]))
+    if case["source"]:
+        found.append(_paragraph(f"Source of the expected result: {case['source']}"))
     return found
 
 
@@ -172,4 +185,4 @@ def _describe_result(result: dict[str, Any]) -> str:
             f"{result['max_rel_error']} relative, allowed {result['atol']} + "
             f"{result['rtol']} × |expected| ({result['tolerance_source']})"
         )
-    return "; ".join(parts) + "."
+    return begin_sentence("; ".join(parts)) + "."

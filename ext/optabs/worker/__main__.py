@@ -11,9 +11,11 @@ The contract, one JSON object a line, on the standard input and output that it w
   behind, or something that cannot be put back: what was asked meanwhile is for another worker.
 Examples see other streams: their standard input is empty, their output goes to files in the scratch
 folder (`stdout`, `stderr`), where the one who started the worker finds them after a crash, too.
-The file `stack` holds Python's stack after a crash or a SIGUSR1.
+The file `stack` holds Python's stack after a crash or a SIGUSR1, the file `example.py` the code
+that these are about.
 """
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -38,8 +40,9 @@ def main():
 
     try:
         return serve(sys.argv[1:])
-    except BaseException:  # an example may have closed anything
-        traceback.print_exc()
+    except BaseException:  # an example may have closed, or replaced, anything
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
         return 1
 
 

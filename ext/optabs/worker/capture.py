@@ -11,13 +11,16 @@ KEPT = 32_768
 
 
 class Capture:
-    """Files in the scratch folder: two behind descriptors 1 and 2, one for stacks (`stack_fd`)."""
+    """Files in the scratch folder: two behind descriptors 1 and 2, one for stacks.
+
+    They stay open, since opening files is slow where folders are layered.
+    """
 
     def __init__(self, scratch):
         self._stdin_fd = os.open(os.devnull, os.O_RDONLY)
-        self._stdout_fd = _open_file(os.path.join(scratch, "stdout"))
-        self._stderr_fd = _open_file(os.path.join(scratch, "stderr"))
-        self.stack_fd = _open_file(os.path.join(scratch, "stack"))
+        self._stdout_fd = open_file(os.path.join(scratch, "stdout"))
+        self._stderr_fd = open_file(os.path.join(scratch, "stderr"))
+        self.stack_fd = open_file(os.path.join(scratch, "stack"))
         self._flush_c = _find_flush()
         self.reset()
 
@@ -51,7 +54,8 @@ def _find_flush():
         return lambda stream: 0
 
 
-def _open_file(path):
+def open_file(path):
+    """Return a descriptor for reading, and for writing at the end."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import _thread
-import faulthandler
 import gc
 import linecache
 import os
+import signal
 import sys
 import time
 import traceback
 import types
 
+from .capture import open_file
 from .state import FILENAME, SEED, GlobalState
 from .values import clean_text, encode_value
 
@@ -40,6 +41,7 @@ class Executor:
         self.device = device
         self.capture = capture
         self.file = os.path.join(scratch, "example.py")
+        self.file_fd = open_file(self.file)
         self.spoiled = False
         self.process = os.getpid()
         self.adapter.reset(device, SEED)
@@ -51,11 +53,9 @@ class Executor:
     def run(self, id, code, names, limit):  # noqa: A002 - the protocol's word
         """Run `code` and return the reply: outcome, results by name, output, error, seconds."""
         reply = {"id": id, "outcome": "raised", "results": {}, "error": None}
-        self.capture.reset()
-        faulthandler.dump_traceback_later(
-            min(limit, MAX_SECONDS) + ORPHAN_SECONDS, exit=True, file=self.capture.stack_fd
-        )
         module = self._make_module(code)
+        self.capture.reset()
+        signal.setitimer(signal.ITIMER_REAL, min(limit, MAX_SECONDS) + ORPHAN_SECONDS)
         error = None
         started = time.perf_counter()
         try:
@@ -82,13 +82,12 @@ class Executor:
         del module, error
         self._restore(self.adapter.reset, self.device, SEED)
         self.spoiled = self.spoiled or self._has_left_something()
-        faulthandler.cancel_dump_traceback_later()
         return reply
 
     def _make_module(self, code):
         """Return the module `__main__`, with its source where Python looks for it."""
-        with open(self.file, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-            file.write(code)
+        os.ftruncate(self.file_fd, 0)
+        os.write(self.file_fd, code.encode("utf-8", "surrogatepass"))
         lines = [line + "\n" for line in code.split("\n")]
         for name in (FILENAME, self.file):
             linecache.cache[name] = (len(code), None, lines, name)

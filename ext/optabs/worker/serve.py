@@ -44,8 +44,10 @@ def serve(argv):
             send({"failed": text, "device": arguments.device})
             return 1
         executor = Executor(adapter, arguments.device, capture, arguments.scratch)
-    except BaseException:  # a framework may fail to import in any way
-        send({"failed": clean_text(traceback.format_exc(limit=-4))})
+    except BaseException as error:  # a framework may fail to import in any way
+        reason = traceback.format_exception_only(type(error), error)[-1].strip().splitlines()[0]
+        detail = traceback.format_exc(limit=-4)
+        send({"failed": clean_text(reason), "detail": clean_text(detail)})
         return 1
     send(
         {
@@ -55,7 +57,7 @@ def serve(argv):
             }
         }
     )
-    with os.fdopen(requests, "rb") as lines:
+    with contextlib.suppress(BrokenPipeError), os.fdopen(requests, "rb") as lines:
         for line in lines:
             request = json.loads(line)
             if "run" in request:
@@ -99,10 +101,12 @@ def _limit_resources():
 
 
 def _load_adapter(path):
+    """Load the adapter from its source: a compiled copy may be that of a moment ago."""
     spec = importlib.util.spec_from_file_location("optabs_adapter", path)
     adapter = importlib.util.module_from_spec(spec)
     sys.modules["optabs_adapter"] = adapter
-    spec.loader.exec_module(adapter)
+    code = spec.loader.source_to_code(spec.loader.get_data(path), path)
+    exec(code, adapter.__dict__)
     return adapter
 
 

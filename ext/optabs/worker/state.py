@@ -29,6 +29,13 @@ _LISTS = (
     (sys, ("path", "argv", "meta_path", "path_hooks")),
     (warnings, ("filters",)),
 )
+_SIGNALS = [
+    getattr(signal, "SIG" + name)
+    for name in (
+        *("HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "USR1", "SEGV", "USR2"),
+        *("PIPE", "ALRM", "TERM", "CHLD", "CONT", "TSTP", "XCPU", "XFSZ", "VTALRM", "PROF"),
+    )
+]
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 
 
@@ -56,7 +63,7 @@ class GlobalState:
         # None stands for a handler that C code has set: it is not ours to put back.
         self.handlers = [
             (number, signal.getsignal(number))
-            for number in signal.valid_signals()
+            for number in _SIGNALS
             if signal.getsignal(number) is not None
         ]
         self.signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -144,9 +151,13 @@ class GlobalState:
 
 
 def watch_stacks(stack_fd):
-    """Have a crash in C code, or SIGUSR1 from the one who waits, leave Python's stack in a file."""
+    """Have a crash in C code, or SIGUSR1 from the one who waits, leave Python's stack in a file.
+
+    Both end the process: an interrupted call must not go on as if it were done.
+    """
     faulthandler.enable(stack_fd, all_threads=False)
-    faulthandler.register(signal.SIGUSR1, file=stack_fd, all_threads=False)
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    faulthandler.register(signal.SIGUSR1, file=stack_fd, all_threads=False, chain=True)
 
 
 def _read_logging(logging):

@@ -1,0 +1,205 @@
+"""Fixtures with the fake frameworks: tiny packages in real environments, run by real workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from optabs import frameworks
+from optabs.frameworks import Registry, load_registry
+from optabs.run.environments import get_python, list_specs, make_environments
+from optabs.run.worker_process import WorkerSpec
+
+FAKE = Path(__file__).parent / "fake"
+FAKE_FRAMEWORKS = FAKE / "frameworks"
+FAKE_KEYS = ("fake", "fake_two")
+SOURCE = Path(frameworks.__file__).parents[2]
+COMMAND_SECONDS = 120.0
+
+
+def build_wheel(folder: Path, package: str, version: str) -> None:
+    """Pack a package of tests/fake/packages into a wheel, by hand."""
+    info = f"{package}-{version}.dist-info"
+    source = FAKE / "packages" / package
+    members = {f"{package}/{file.name}": file.read_text() for file in source.glob("*.py")}
+    members[f"{package}/version.py"] = f"version = {version!r}\n"
+    members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+    members[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    members[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in (*members, f"{info}/RECORD"))
+    with zipfile.ZipFile(folder / f"{package}-{version}-py3-none-any.whl", "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of wheels: fakeframework 1.0 and 1.1, faketwo 1.0."""
+    folder = tmp_path_factory.mktemp("packages")
+    build_wheel(folder, "fakeframework", "1.0")
+    build_wheel(folder, "fakeframework", "1.1")
+    build_wheel(folder, "faketwo", "1.0")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def install(packages: Path) -> Callable[[Path, Path], Path]:
+    """Make the environments of a folder of fake frameworks under a root, with the real pip."""
+
+    def make(folder: Path, root: Path) -> Path:
+        keys = [file.parent.name for file in folder.glob("*/framework.yaml")]
+        specs = list_specs(load_registry([folder]).frameworks, keys)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PIP_NO_INDEX", "1")
+            patch.setenv("PIP_FIND_LINKS", packages.as_uri())
+            patch.setenv("PIP_NO_CACHE_DIR", "1")
+            statuses = make_environments(specs, root, lambda event: None)
+        assert all(status.ok for status in statuses), statuses
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def environments(
+    tmp_path_factory: pytest.TempPathFactory, install: Callable[[Path, Path], Path]
+) -> Path:
+    """The root of the fake frameworks' environments. Do not change them: all tests share them."""
+    return install(FAKE_FRAMEWORKS, tmp_path_factory.mktemp("fake") / "environments")
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The built-in frameworks and the fake ones."""
+    return load_registry([FAKE_FRAMEWORKS])
+
+
+@pytest.fixture
+def fake_spec(environments: Path, registry: Registry, tmp_path: Path) -> WorkerSpec:
+    """How a worker of the first fake framework is started."""
+    fake = registry.frameworks["fake"]
+    python = get_python(environments, fake.environment)
+    assert python is not None
+    return WorkerSpec(python, fake.adapter, "cpu", fake.variables, tmp_path / "cache")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a catalogue in `ops/`, in which the command line can be run."""
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ops(self) -> Path:
+        return self.folder / "ops"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write an entry, or another file; its text is dedented."""
+        path = self.folder / (name if "/" in name else f"ops/{name}.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip("\n"))
+        return path
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text in an entry."""
+        path = self.ops / f"{name}.yaml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def prepare(self, arguments: Sequence[object], **variables: str | None) -> dict[str, Any]:
+        """Return how the command line is started."""
+        changed = {**self.variables, **variables}
+        kept = {name: value for name, value in os.environ.items() if name not in changed}
+        kept |= {name: value for name, value in changed.items() if value is not None}
+        command = [sys.executable, "-m", "optabs", *map(str, arguments)]
+        return {"args": command, "cwd": self.folder, "env": kept, "text": True}
+
+    def run(self, *arguments: object, **variables: str | None) -> subprocess.CompletedProcess[str]:
+        """Run the command line to its end. A variable that is None is not set."""
+        return subprocess.run(
+            **self.prepare(arguments, **variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+
+    def start(self, *arguments: object, **variables: str | None) -> subprocess.Popen[str]:
+        """Start the command line in a process group of its own."""
+        return subprocess.Popen(
+            **self.prepare(arguments, **variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture
+def project(environments: Path) -> Callable[..., Project]:
+    """Make a project with the fake frameworks; by default their shared environments."""
+
+    def make(
+        folder: Path, frameworks: Path = FAKE_FRAMEWORKS, root: Path = environments
+    ) -> Project:
+        (folder / "ops").mkdir(parents=True, exist_ok=True)
+        return Project(
+            folder,
+            {
+                "PYTHONPATH": str(SOURCE),
+                "OPTABS_FRAMEWORKS": str(frameworks),
+                "OPTABS_ENVIRONMENTS": str(root),
+                "FRAMEWORKS": " ".join(FAKE_KEYS),
+            },
+        )
+
+    return make
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder in which workers get their scratch folders; it must be empty in the end."""
+    folder = tmp_path / "scratch with a space"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def find_processes() -> Callable[[Path], list[int]]:
+    """Find the processes that run in, or have variables of, a folder (Linux only)."""
+
+    def find(folder: Path) -> list[int]:
+        mark = str(folder).encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+                if state != "Z" and mark in (process / "environ").read_bytes():
+                    found.append(int(process.name))
+            except OSError:
+                continue
+        return [process for process in found if process != os.getpid()]
+
+    return find
+
+
+@pytest.fixture(autouse=True)
+def _default_interrupt() -> Iterator[None]:
+    """Undo what a parent shell may have done: a background job ignores SIGINT."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
