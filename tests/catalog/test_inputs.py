@@ -304,6 +304,8 @@ def test_names_of_inputs(name: str) -> None:
     assert is_input_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "1x", "a-b", "a b", "class", "None", "x.y", "ﬁ", "😀", "np", "xp", "rng"])
+@pytest.mark.parametrize(
+    "name", ["", "1x", "a-b", "a b", "class", "None", "x.y", "ﬁ", "😀", "np", "xp", "rng"]
+)
 def test_what_is_no_name_of_an_input(name: str) -> None:
     assert not is_input_name(name)

@@ -21,15 +21,11 @@ from optabs.catalog.load import (
 )
 from optabs.catalog.model import (
     ArrayInput,
-    Case,
     CodeInput,
-    Difference,
     Entry,
-    Expected,
     Op,
     Parameter,
     Tolerance,
-    Variant,
 )
 from optabs.errors import OptabsError, Place
 
@@ -231,24 +227,6 @@ def test_examples_are_for_all_cases_or_for_one(op: Op) -> None:
     assert lone is not None
     assert lone.find_line(0) == find_line("        result = x")
     assert op.variants["torch"].find_example("lone") is None
-
-
-@pytest.mark.parametrize(
-    ("variant", "strategy"),
-    [
-        ({"api": "f"}, "Direct mapping"),
-        ({"macro_template": "lambda x: x"}, "Macro 'lambda x: x'"),
-        ({"api": "f", "macro_template": "{x}"}, "Macro '{x}'"),
-        ({"requires_plugin": "p", "api": "f"}, "Plugin (p)"),
-        ({"transformation_type": "infix", "operator": "<<"}, "Infix (<<)"),
-        ({"transformation_type": "infix"}, "Infix (?)"),
-        ({"transformation_type": "inline_lambda", "macro_template": "{x}"}, "Inline lambda"),
-        ({}, "Custom / partial"),
-        ({"unsupported": "", "api": "f"}, "Not supported"),
-    ],
-)
-def test_the_strategy_of_a_variant(variant: dict[str, str], strategy: str) -> None:
-    assert Variant("torch", Place("f"), **variant).strategy == strategy  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -655,14 +633,6 @@ def test_a_long_list_file_takes_no_more_than_its_share(tmp_path: Path) -> None:
         return time.process_time() - started
 
     measure(100)
-    short, long = min(measure(100) for _ in range(3)), measure(2_000)
+    short = min(measure(100) for _ in range(3))
+    long = min(measure(2_000) for _ in range(2))
     assert long < 20 * short * 4
-
-
-def test_the_models_need_little_to_be_made() -> None:
-    """Tests and tools make them by hand; only what they need is required."""
-    place = Place("f.yaml")
-    case = Case("one", place, expect=(Expected("result", place, values=1),))
-    op = Op("A", place, Path("a.yaml"), cases=(case,), variants={"torch": Variant("torch", place)})
-    assert op.signature == "A()"
-    assert Difference(("jax",), "why").expect == ()

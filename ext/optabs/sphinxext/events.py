@@ -318,7 +318,8 @@ def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
     """Give op pages our style and script."""
-    if pagename in app.env.domains["op"].data["claims"]:
+    pages = app.env.domains["op"].data["claims"]
+    if pagename in pages or (app.builder.name == "singlehtml" and pages):
         app.add_css_file("optabs.css")
         app.add_js_file("optabs.js")
 
