@@ -73,9 +73,7 @@ def write_examples(folder: Path, count: int) -> None:
         total = (2.0 * 0.5 + 3.5) + (5.0 * 0.5 + number + 0.25)
         entry = ENTRY.format(number=number, code=indented.rstrip("\n"), total=total)
         (folder / "ops" / f"op{number:05}.yaml").write_text(entry)
-        inputs = (
-            f"import torch\n\nx = torch.tensor([[1.0, 2.0, 3.5], [4.0, 5.0, {number}.25]])\n\n"
-        )
+        inputs = f"import torch\n\nx = torch.tensor([[1.0, 2.0, 3.5], [4.0, 5.0, {number}.25]])\n\n"
         (folder / "plain" / f"op{number:05}.py").write_text(inputs + code)
 
 

@@ -84,7 +84,7 @@ CONTENT = (
     "printed <text> & more ␛[1m",
     "No sum of such kind.",
     "Needs two hosts.",
-    "not selected for this build",
+    "selected for this build (FRAMEWORKS)",
     "Direct mapping",
     "verified",
     "untestable",

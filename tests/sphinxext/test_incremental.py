@@ -177,7 +177,7 @@ def test_a_framework_that_goes_makes_its_pages_stale(built, tmp_path):
     assert find_written(site, before) == set(PAGES)
     assert site.list_times()["ops/other.html"] == before["ops/other.html"]
     tab = site.panel("ops/sine.html", "fake").get_text(" ", strip=True)
-    assert "last verified with version 1.0" in tab
+    assert "Last verified with version 1.0" in tab
     assert 'now the environment "fake" is not installed' in tab
     result = site.build_cleanly()
     assert (result.count("executed"), result.count("verified")) == (0, 3)

@@ -303,7 +303,7 @@ def test_missing_api_has_no_link_and_names_the_nearest(site):
         ("jax", "untestable", f"Needs {HOSTILE} hosts"),
         ("stablehlo", "untestable", "It has no Python runtime"),
         ("mlx", "unsupported", "has no such operation"),
-        ("torch", "not run", "not selected for this build (FRAMEWORKS)"),
+        ("torch", "not run", "Not selected for this build (FRAMEWORKS)"),
     ],
 )
 def test_tab_without_a_run_says_why(site, anchor, verdict, reason):
