@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,11 @@ import pytest
 from optabs.catalog.load import load_file
 from optabs.catalog.model import Case, Op
 from optabs.compare import DEFAULT_TOLERANCES, GRADIENTS
+from optabs.errors import CatalogError
 from optabs.frameworks import Registry, load_registry
 from optabs.run.environments import get_python
 from optabs.snippet import NoAutodiff, NoSnippet, build_reference, build_snippet
+from optabs.snippet.gradient import fill_gradient
 
 ROOT = Path(__file__).parents[1]
 AUTODIFF = ("torch", "jax", "mlx", "flax_nnx", "tensorflow", "paxml", "keras")
@@ -241,6 +244,30 @@ def test_several_inputs_have_several_gradients(built_in: Registry) -> None:
         code = build_snippet(entry.op, case, entry.op.variants[key], built_in.frameworks[key]).code
         assert [line for line in code.split("\n") if line in lines] == lines
         assert code.endswith('\nprint(gradient_a, gradient_b, sep="\\n")\n')
+
+
+def test_a_call_of_several_lines_keeps_the_indentation(built_in: Registry) -> None:
+    template = built_in.frameworks["jax"].gradient
+    assert template is not None
+    lines = fill_gradient(template, "f(\n    x,\n)", {"gradient": "x"})
+    assert "\n".join(lines[:3]).split("\n")[:5] == [
+        "def objective(x):",
+        "    result = f(",
+        "        x,",
+        "    )",
+        "    weights = jnp.cos(jnp.arange(result.size, dtype=result.dtype))",
+    ]
+
+
+@pytest.mark.parametrize(
+    "template", ["gradient = 0", "{call} {gradients} {other}", "{call} {gradients} {", "{call}"]
+)
+def test_a_framework_with_a_bad_gradient_is_refused(template: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "fake" / "frameworks" / "fake_two", tmp_path / "fake_two")
+    file = tmp_path / "fake_two" / "framework.yaml"
+    file.write_text(f"{file.read_text()}gradient: {json.dumps(template)}\n")
+    with pytest.raises(CatalogError, match=r"`gradient` wants code with \{call\} and"):
+        load_registry([tmp_path])
 
 
 @pytest.mark.parametrize(

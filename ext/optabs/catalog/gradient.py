@@ -86,6 +86,7 @@ def derive_gradient(case: Case, standard: Collection[str]) -> Case:
         grad=False,
         gradient=Gradient(case.id, inputs),
         differences=tuple(map(carry, case.differences)),
+        source="",
     )
 
 
