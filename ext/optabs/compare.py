@@ -90,9 +90,9 @@ class Defaults:
 
 
 RESULTS = Defaults(DEFAULT_TOLERANCES, "default")
-# Autodiff in float32 was found to be off by less than 1e-6 of the largest element, as results are: so
-# gradients get no more room than results. The 2e-3 of JAX's own tests goes with finite differences
-# in float32.
+# Autodiff in float32 was found to be off by less than 1e-6 of the largest element, as results are:
+# so gradients get no more room than results. The 2e-3 of JAX's own tests goes with finite
+# differences in float32.
 GRADIENTS = Defaults(
     {
         dtype: (max(rtol, _DIFFERENCE_ERROR), max(atol, _DIFFERENCE_ERROR))
