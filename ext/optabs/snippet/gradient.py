@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from optabs.catalog.model import LONE_RESULT, Case, Expected, Gradient, Op, Variant
 from optabs.frameworks import Framework
 from optabs.snippet.lines import Line, NoAutodiff, NoSnippet, parse_lines
-from optabs.snippet.synthesis import assign_results, print_results, write_call
+from optabs.snippet.synthesis import assign_results, check_lines, print_results, write_call
 
 # Central differences, in float64, at two steps: Richardson's extrapolation leaves an error of the
 # step to the 4th power. With steps of cbrt(2.2e-16) = 6e-6 of the input's scale that vanishes
@@ -68,8 +68,7 @@ def synthesise_gradient(op: Op, case: Case, variant: Variant, framework: Framewo
     call = lines[0].removeprefix(f"{LONE_RESULT} = ")
     _check_names(fill_gradient(framework.gradient, "0", case.gradient.inputs), case)
     body = fill_gradient(framework.gradient, call, case.gradient.inputs)
-    lines = [*setup, *body, print_results(case.result_names)]
-    return "\n".join(lines).split("\n")
+    return check_lines([*setup, *body, print_results(case.result_names)])
 
 
 def fill_gradient(template: str, call: str, inputs: Mapping[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from itertools import takewhile
 
+from optabs.catalog.code import BadCode, check_module
 from optabs.catalog.inputs import write_python
 from optabs.catalog.model import Case, Op, Parameter, Variant
 from optabs.frameworks import Framework
@@ -26,7 +27,7 @@ def synthesise(op: Op, case: Case, variant: Variant, framework: Framework) -> li
     lines, expression = write_call(op, case, variant, framework)
     lines += assign_results(case.result_names, expression, variant.output_select_index)
     lines.append(print_results(case.result_names))
-    return "\n".join(lines).split("\n")
+    return check_lines(lines)
 
 
 def write_call(op: Op, case: Case, variant: Variant, framework: Framework) -> tuple[list[str], str]:
@@ -63,6 +64,20 @@ def write_call(op: Op, case: Case, variant: Variant, framework: Framework) -> tu
     else:
         raise NoSnippet("the entry gives neither an API nor a macro nor an example")
     return lines, expression
+
+
+def check_lines(lines: list[str]) -> list[str]:
+    """Return the lines of some code, of which an item may hold several.
+
+    Raises:
+        NoSnippet: it is no Python.
+    """
+    code = "\n".join(lines)
+    try:
+        check_module(code)
+    except BadCode as error:
+        raise NoSnippet(f"the code is no Python: {error}") from error
+    return code.split("\n")
 
 
 def assign_results(names: tuple[str, ...], expression: str, index: int | None) -> list[str]:
