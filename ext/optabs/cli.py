@@ -341,8 +341,8 @@ def _print_report(ops: Sequence[Op], registry: Registry, report: Report) -> list
 
 
 def _write_cell(judgements: list[Judgement]) -> str:
-    verdicts = {judgement.verdict for judgement in judgements}
-    worst = combine_verdicts(judgements)
-    if not verdicts:
+    if not judgements:
         return ""
-    return f"ok {len(judgements)}" if worst is Verdict.VERIFIED else _CELLS[worst]
+    worst = combine_verdicts(judgements)
+    verified = sum(judgement.verdict is Verdict.VERIFIED for judgement in judgements)
+    return f"ok {verified}" if worst is Verdict.VERIFIED else _CELLS[worst]

@@ -29,6 +29,9 @@ DEFAULT_TOLERANCES: Mapping[str, tuple[float, float]] = {
 }
 """(rtol, atol) by dtype; every other dtype is compared exactly."""
 
+# The oracle of a gradient is a finite difference in float64: its error, of results of the size 1.
+_DIFFERENCE_ERROR = 1e-9
+
 _FORMATS = {
     "bool": "?",
     "int8": "b",
@@ -79,6 +82,29 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
+class Defaults:
+    """Default tolerances: (rtol, atol) by dtype, what they are called, and why they are so."""
+
+    tolerances: Mapping[str, tuple[float, float]]
+    name: str
+    reason: str = ""
+
+
+RESULTS = Defaults(DEFAULT_TOLERANCES, "default")
+# Autodiff in float32 was found to be off by less than 1e-6 of the largest element, as results are:
+# so gradients get no more room than results. The 2e-3 of JAX's own tests goes with finite
+# differences in float32.
+GRADIENTS = Defaults(
+    {
+        dtype: (max(rtol, _DIFFERENCE_ERROR), max(atol, _DIFFERENCE_ERROR))
+        for dtype, (rtol, atol) in DEFAULT_TOLERANCES.items()
+    },
+    "gradient default",
+    "that of the dtype; the finite differences themselves are good to 1e-9",
+)
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing in which actual and expected differ."""
 
@@ -112,12 +138,13 @@ def compare_results(
     tolerance: Tolerance | None = None,
     *,
     equal_nan: bool = False,
+    defaults: Defaults = RESULTS,
 ) -> Comparison:
     """Compare results by name. Without a `tolerance` the default of the looser dtype holds."""
     comparison = Comparison()
     for name, tree in expected.items():
         if name in actual:
-            _Comparer(comparison, tolerance, equal_nan).compare(actual[name], tree, name)
+            _Comparer(comparison, tolerance, equal_nan, defaults).compare(actual[name], tree, name)
         else:
             comparison.findings.append(Finding("name", f"the example does not define `{name}`"))
     if not expected:
@@ -127,11 +154,16 @@ def compare_results(
 
 class _Comparer:
     def __init__(
-        self, comparison: Comparison, tolerance: Tolerance | None, equal_nan: bool
+        self,
+        comparison: Comparison,
+        tolerance: Tolerance | None,
+        equal_nan: bool,
+        defaults: Defaults,
     ) -> None:
         self.comparison = comparison
         self.tolerance = tolerance
         self.equal_nan = equal_nan
+        self.defaults = defaults
 
     def find(self, kind: str, message: str) -> None:
         self.comparison.findings.append(Finding(kind, message))
@@ -175,7 +207,7 @@ class _Comparer:
         tolerance = (
             self.tolerance
             if self.tolerance and is_inexact(actual.dtype, expected.dtype)
-            else choose_default(actual.dtype, expected.dtype)
+            else choose_default(actual.dtype, expected.dtype, defaults=self.defaults)
         )
         known = self.comparison.tolerance
         if known is None or (tolerance.rtol, tolerance.atol) > (known.rtol, known.atol):
@@ -280,13 +312,14 @@ def is_inexact(*dtypes: str) -> bool:
     return any(dtype in DEFAULT_TOLERANCES for dtype in dtypes)
 
 
-def choose_default(*dtypes: str) -> Tolerance:
+def choose_default(*dtypes: str, defaults: Defaults = RESULTS) -> Tolerance:
     """Return the default tolerance of the loosest of some dtypes."""
-    known = [(DEFAULT_TOLERANCES[dtype], dtype) for dtype in dtypes if dtype in DEFAULT_TOLERANCES]
+    table = defaults.tolerances
+    known = [(table[dtype], dtype) for dtype in dtypes if dtype in table]
     if not known:
         return Tolerance(0.0, 0.0, "exact")
     (rtol, atol), dtype = max(known)
-    return Tolerance(rtol, atol, f"{dtype} default")
+    return Tolerance(rtol, atol, f"{dtype} {defaults.name}", defaults.reason)
 
 
 # --- trees ----------------------------------------------------------------------------------------

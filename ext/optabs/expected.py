@@ -16,7 +16,16 @@ from optabs.catalog.model import (
     RandomInput,
     SequenceInput,
 )
-from optabs.compare import Array, Number, Tolerance, Tree, decode_tree
+from optabs.compare import (
+    GRADIENTS,
+    RESULTS,
+    Array,
+    Defaults,
+    Number,
+    Tolerance,
+    Tree,
+    decode_tree,
+)
 from optabs.records import Record
 from optabs.snippet import reference_name
 
@@ -54,6 +63,11 @@ def choose_tolerance(op: Op, case: Case) -> Tolerance | None:
         if wanted is not None:
             return Tolerance(wanted.rtol, wanted.atol, source, wanted.reason)
     return None
+
+
+def choose_defaults(case: Case) -> Defaults:
+    """Return the default tolerances that hold in a case."""
+    return GRADIENTS if case.gradient else RESULTS
 
 
 def _build(

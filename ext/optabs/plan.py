@@ -13,6 +13,7 @@ from optabs.records import Outcome, Record, Verdict, dump_json, hash_parts
 from optabs.run.pool import Batch, Job
 from optabs.run.targets import REFERENCE, Target
 from optabs.snippet import (
+    NoAutodiff,
     NoSnippet,
     Snippet,
     build_reference,
@@ -195,7 +196,9 @@ class _Planner:
                 try:
                     snippet = build_snippet(op, case, variant, framework)
                 except NoSnippet as reason:
-                    yield Check(op, variant, case, refusal=(Verdict.UNTESTABLE, str(reason)))
+                    is_lacking = isinstance(reason, NoAutodiff)
+                    verdict = Verdict.UNSUPPORTED if is_lacking else Verdict.UNTESTABLE
+                    yield Check(op, variant, case, refusal=(verdict, str(reason)))
                     continue
                 for target in self.targets:
                     if target.framework == key and self.wants_device(target.device):

@@ -12,7 +12,7 @@ from optabs.catalog.model import Case, Op, Variant
 from optabs.compare import Comparison, Tree, compare_results, decode_tree
 from optabs.crosscheck import Disagreement, find_disagreement
 from optabs.errors import Fault, Place
-from optabs.expected import NoOracle, build_expected, choose_tolerance
+from optabs.expected import NoOracle, build_expected, choose_defaults, choose_tolerance
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Check, Plan, note_api_facts, unavailable_key
@@ -75,8 +75,15 @@ _WORST_FIRST = (
 
 
 def combine_verdicts(judgements: Iterable[Judgement]) -> Verdict:
-    """Return the worst verdict; nothing judged is nothing run."""
-    found = {judgement.verdict for judgement in judgements}
+    """Return the worst verdict; nothing judged is nothing run.
+
+    A gradient that cannot be taken says nothing against the rest.
+    """
+    found = {
+        judgement.verdict
+        for judgement in judgements
+        if not (judgement.case and judgement.case.gradient and judgement.check.refusal)
+    }
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NOT_RUN)
 
 
@@ -271,7 +278,11 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
     except (NoOracle, ValueError) as error:
         return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)
     comparison = compare_results(
-        actual, expected, choose_tolerance(op, case), equal_nan=case.equal_nan
+        actual,
+        expected,
+        choose_tolerance(op, case),
+        equal_nan=case.equal_nan,
+        defaults=choose_defaults(case),
     )
     if comparison.agrees:
         return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
@@ -281,7 +292,7 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
 
 def find_example_place(variant: Variant, case: Case) -> Place:
     """Return where the code of a case stands: the example, else the API or the variant."""
-    example = variant.find_example(case.id)
+    example = variant.find_own_example(case)
     if example is not None:
         return example.place
     return (variant.api_place if variant.api else None) or variant.place

@@ -66,7 +66,6 @@ cases:
         + 1
     tolerance: {rtol: 1e-3, atol: 0, reason: why}
     equal_nan: true
-    grad: true
     differences:
       - frameworks: [jax, mlx]
         dtype: {indices: int32}
@@ -77,6 +76,7 @@ cases:
   - id: lone
     inputs: {x: {random: normal, shape: [2]}}
     expect: softmax(x, 0)
+    grad: true
 tolerance: {rtol: 0.1, atol: 0.2, reason: all}
 variants:
   torch:
@@ -160,20 +160,22 @@ def test_texts_know_their_lines(op: Op) -> None:
 
 
 def test_the_cases(op: Op) -> None:
-    first, second = op.cases
+    first, second, gradient = op.cases
     assert (first.id, first.title, first.source) == ("last-axis", "Along the last axis", "a book")
     assert first.place.line == find_line("id: last-axis")
-    assert (first.equal_nan, first.grad, first.time_limit) == (True, True, 5)
+    assert (first.equal_nan, first.grad, first.time_limit) == (True, False, 5)
     assert first.tolerance == Tolerance(1e-3, 0, "why")
     assert first.result_names == ("values", "indices", "folded")
     assert [item.name for item in first.inputs] == ["x", "axis", "fun"]
     assert first.inputs[0].spec == ArrayInput([[1.0, 2.0]], "float32")
     assert first.inputs[0].place == Place("ops/softmax.yaml", find_line("x: [[1.0, 2.0]]"), 7)
     assert (second.id, second.result_names, second.tolerance) == ("lone", ("result",), None)
+    assert (second.grad, gradient.grad) == (True, False)
+    assert (gradient.id, gradient.result_names) == ("lone-gradient", ("gradient",))
 
 
 def test_code_and_expressions_know_their_lines(op: Op) -> None:
-    first, second = op.cases
+    first, second, _ = op.cases
     fun = first.inputs[2].spec
     assert isinstance(fun, CodeInput)
     assert fun.text is not None

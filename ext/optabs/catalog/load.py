@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from optabs.catalog.code import find_code_faults
+from optabs.catalog.gradient import derive_gradient, find_gradient_problem, name_gradient_case
 from optabs.catalog.inputs import is_input_name, read_complex, read_input, write_python
 from optabs.catalog.model import (
     LONE_RESULT,
@@ -185,19 +186,25 @@ class _Builder:
         operation = found["operation"]
         reference = found.get("reference")
         # Those of faulty cases, too: an example for one of them is in order.
-        case_ids = [item["id"] for item in found.get("cases", ()) if item is not DROPPED]
+        case_ids = [
+            name
+            for item in found.get("cases", ())
+            if item is not DROPPED
+            for name in _list_case_ids(item)
+        ]
+        parameters = self.build_parameters(found.get("std_args", []), (*base, "std_args"))
         return Op(
             operation=operation,
             place=self.place((*base, "operation")),
             path=self.path,
             description=self.text(found.get("description"), (*base, "description")),
             op_type=found.get("op_type", "function"),
-            parameters=self.build_parameters(found.get("std_args", []), (*base, "std_args")),
+            parameters=parameters,
             return_type=found.get("return_type"),
             category=found.get("category", ""),
             aliases=tuple(found.get("aliases", ())),
             reference=None if reference is None else self.code(reference, (*base, "reference")),
-            cases=self.build_cases(found.get("cases", []), (*base, "cases")),
+            cases=self.build_cases(found.get("cases", []), (*base, "cases"), parameters),
             tolerance=build_tolerance(found.get("tolerance")),
             variants={
                 key: self.build_variant(
@@ -236,7 +243,10 @@ class _Builder:
                 )
         return tuple(parameters)
 
-    def build_cases(self, items: list[Any], path: KeyPath) -> tuple[Case, ...]:
+    def build_cases(
+        self, items: list[Any], path: KeyPath, parameters: tuple[Parameter, ...]
+    ) -> tuple[Case, ...]:
+        standard = [parameter.name for parameter in parameters]
         cases: list[Case] = []
         seen: dict[str, Place] = {}
         for index, item in enumerate(items):
@@ -261,10 +271,30 @@ class _Builder:
                 )
             seen.setdefault(name, place)
             case = self.build_case(item, inner)
+            if case is not None and case.grad and not self.document.find_faults(inner):
+                self.check_gradient(case, standard, seen, inner)
             # A case with a fault proves nothing: it is left out, whatever the fault is.
             if case is not None and not self.document.find_faults(inner):
                 cases.append(case)
+                if case.grad:
+                    cases.append(derive_gradient(case, standard))
         return tuple(cases)
+
+    def check_gradient(
+        self, case: Case, standard: list[str], seen: dict[str, Place], path: KeyPath
+    ) -> None:
+        problem = find_gradient_problem(case, standard)
+        if problem:
+            self.report.note_fault((*path, "grad"), "no-gradient", *problem)
+        name = name_gradient_case(case.id)
+        if name in seen:
+            self.report.note_fault(
+                (*path, "grad"),
+                "duplicate-case",
+                f"its gradient would be a second case {name!r}",
+                f"first in line {seen[name].line}; rename that one",
+            )
+        seen.setdefault(name, case.place)
 
     def build_case(self, item: dict[str, Any], path: KeyPath) -> Case | None:
         inputs: list[Input] = []
@@ -409,6 +439,12 @@ class _Builder:
             faults=self.document.find_faults(path),
             **plain,
         )
+
+
+def _list_case_ids(item: Mapping[str, Any]) -> list[str]:
+    """Return the ids that an item of `cases` stands for: its own, and its gradient's."""
+    name = item["id"]
+    return [name, name_gradient_case(name)] if item.get("grad") else [name]
 
 
 def build_tolerance(found: Mapping[str, Any] | None) -> Tolerance | None:

@@ -143,6 +143,16 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Gradient:
+    """What a case of a gradient is about."""
+
+    case: str
+    """The id of the case whose result is differentiated."""
+    inputs: Mapping[str, str]
+    """By name of the result, the input that it is the gradient for."""
+
+
+@dataclass(frozen=True)
 class Case:
     """Inputs and oracle, with a stable id."""
 
@@ -154,6 +164,8 @@ class Case:
     tolerance: Tolerance | None = None
     equal_nan: bool = False
     grad: bool = False
+    gradient: Gradient | None = None
+    """What makes this the case of a gradient, which a case with `grad` gives besides itself."""
     differences: tuple[Difference, ...] = ()
     time_limit: float | None = None
     source: str = ""
@@ -201,6 +213,10 @@ class Variant:
     def find_example(self, case_id: str) -> Text | None:
         """Return the hand-written code for a case, if there is any."""
         return self.examples.get(case_id) or self.examples.get(None)
+
+    def find_own_example(self, case: Case) -> Text | None:
+        """Return the hand-written code for a case: for a gradient, only code of its own."""
+        return self.examples.get(case.id) if case.gradient else self.find_example(case.id)
 
     @property
     def strategy(self) -> str:
@@ -311,6 +327,7 @@ __all__ = [
     "Difference",
     "Entry",
     "Expected",
+    "Gradient",
     "Input",
     "InputSpec",
     "KeyPath",

@@ -457,7 +457,9 @@ CASE = Record(
             {"rtol": 1e-5, "atol": 1e-6, "reason": "..."},
         ),
         "equal_nan": Key(BOOL, "Whether NaN is expected where the oracle has NaN.", True),
-        "grad": Key(BOOL, "Whether the gradient is verified too.", True),
+        "grad": Key(
+            BOOL, "Whether the gradient is verified too, against finite differences.", True
+        ),
         "differences": Key(
             ListOf(DIFFERENCE, gaps=True),
             "How frameworks legitimately differ here.",

@@ -69,6 +69,24 @@ _VALUES = Record(
     },
 )
 
+_GRADIENT_FIELDS = ("call", "input", "inputs", "group", "numbers", "gradient", "gradients")
+
+
+def _is_gradient(text: str) -> bool:
+    try:
+        text.format(**dict.fromkeys(_GRADIENT_FIELDS, "?"))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return False
+    return "{call}" in text and ("{gradient}" in text or "{gradients}" in text)
+
+
+_GRADIENT = Scalar(
+    (str,),
+    "code with {call} and {gradients} (or {gradient}), and no other names in braces than "
+    + ", ".join(_GRADIENT_FIELDS),
+    _is_gradient,
+)
+
 _DOCS = Record(
     "docs",
     {
@@ -108,6 +126,12 @@ _FRAMEWORK = Record(
         "namespace": Key(TEXT, "What `xp` stands for in shared code.", "torch", required=True),
         "variables": Key(MapOf(TEXT), "Environment variables of the worker.", {"A": "1"}),
         "values": Key(_VALUES, "How arrays are written.", {}, required=True),
+        "gradient": Key(
+            _GRADIENT,
+            "How the gradient of a call is taken; without it the framework has no autodiff. "
+            "A line with {input} or {gradient} is repeated for each input.",
+            "{gradients} = jax.grad(...)({inputs})",
+        ),
         "docs": Key(_DOCS, "Where the documentation of an API is.", {}),
     },
 )
@@ -155,6 +179,8 @@ class Framework:
     namespace: str
     variables: Mapping[str, str]
     values: ValueIdiom
+    gradient: str | None
+    """How the gradient of a call is taken, or None where there is no autodiff."""
     inventory: str | None
     page: str | None
 
@@ -314,6 +340,7 @@ def _load_framework(file: Path) -> Framework:
             values.get("dtypes", {}),
             values.get("implied", {}),
         ),
+        gradient=found.get("gradient"),
         inventory=docs.get("inventory"),
         page=docs.get("page"),
     )

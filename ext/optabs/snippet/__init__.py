@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from optabs.catalog.model import Case, CodeInput, Expected, Input, InputSpec, Op, Variant
 from optabs.frameworks import Framework
+from optabs.snippet.gradient import synthesise_gradient, write_finite_differences
 from optabs.snippet.inputs import write_input, write_reference_input
 from optabs.snippet.lines import (
     Line,
+    NoAutodiff,
     NoSnippet,
     find_needed,
     is_future,
@@ -25,6 +27,7 @@ from optabs.snippet.lines import (
 from optabs.snippet.synthesis import synthesise
 
 __all__ = [
+    "NoAutodiff",
     "NoSnippet",
     "Snippet",
     "build_reference",
@@ -50,7 +53,7 @@ def build_snippet(op: Op, case: Case, variant: Variant, framework: Framework) ->
     Raises:
         NoSnippet: there is no example and none can be synthesised.
     """
-    example = variant.find_example(case.id)
+    example = variant.find_own_example(case)
     if example is not None:
         body = [
             (text, example.find_line(row))
@@ -62,7 +65,8 @@ def build_snippet(op: Op, case: Case, variant: Variant, framework: Framework) ->
             or variant.api_place
             or variant.place
         )
-        body = [(text, place.line) for text in synthesise(op, case, variant, framework)]
+        write = synthesise_gradient if case.gradient else synthesise
+        body = [(text, place.line) for text in write(op, case, variant, framework)]
     return _complete(body, case.inputs, framework, variant.place.line, write_input)
 
 
@@ -74,8 +78,26 @@ def build_reference(op: Op, case: Case, numpy: Framework) -> Snippet | None:
     Raises:
         NoSnippet: the oracle is no Python.
     """
+    computed = _list_computed(case)
+    if not computed:
+        return None
+    body = (
+        write_finite_differences(computed, case.gradient)
+        if case.gradient
+        else _write_computed(computed)
+    )
+    if op.reference:
+        text, reference = op.reference.text.rstrip("\n"), op.reference
+        body = [
+            (each, reference.find_line(row)) for row, each in enumerate(text.split("\n"))
+        ] + body
+    return _complete(body, case.inputs, numpy, case.place.line, write_reference_input)
+
+
+def _write_computed(computed: list[tuple[str, Expected]]) -> list[Line]:
+    """Return the statements that compute expected results."""
     body: list[Line] = []
-    for name, expected in _list_computed(case):
+    for name, expected in computed:
         expr = (expected.expr or "").rstrip()
         before = len(expr) - len(expr.lstrip())
         first = expr.count("\n", 0, before)
@@ -86,14 +108,7 @@ def build_reference(op: Op, case: Case, numpy: Framework) -> Snippet | None:
             body.append((")", expected.find_line(first + len(rows) - 1)))
         else:
             body.append((f"{name} = {rows[0]}", expected.find_line(first)))
-    if not body:
-        return None
-    if op.reference:
-        text, reference = op.reference.text.rstrip("\n"), op.reference
-        body = [
-            (each, reference.find_line(row)) for row, each in enumerate(text.split("\n"))
-        ] + body
-    return _complete(body, case.inputs, numpy, case.place.line, write_reference_input)
+    return body
 
 
 def _list_computed(case: Case) -> list[tuple[str, Expected]]:

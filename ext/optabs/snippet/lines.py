@@ -20,6 +20,10 @@ class NoSnippet(Exception):  # noqa: N818 - a result, not a failure: the tab say
     """The variant's mapping gives no code that can be run; the text says why."""
 
 
+class NoAutodiff(NoSnippet):
+    """The framework takes no gradients."""
+
+
 def join_lines(lines: Iterable[Line]) -> str:
     """Return the code without the origin of its lines."""
     return "\n".join(text for text, _ in lines)

@@ -24,6 +24,18 @@ def synthesise(op: Op, case: Case, variant: Variant, framework: Framework) -> li
     Raises:
         NoSnippet: the mapping is none that a single call or macro can follow.
     """
+    lines, expression = write_call(op, case, variant, framework)
+    lines += assign_results(case.result_names, expression, variant.output_select_index)
+    lines.append(print_results(case.result_names))
+    return check_lines(lines)
+
+
+def write_call(op: Op, case: Case, variant: Variant, framework: Framework) -> tuple[list[str], str]:
+    """Return the lines before a call made from the variant's mapping, and the call.
+
+    Raises:
+        NoSnippet: the mapping is none that a single call or macro can follow.
+    """
     if variant.requires_plugin:
         raise NoSnippet(
             f"the plugin {variant.requires_plugin!r} cannot be run; it needs an example"
@@ -51,8 +63,15 @@ def synthesise(op: Op, case: Case, variant: Variant, framework: Framework) -> li
                 expression = f"{expression}({', '.join(called)})"
     else:
         raise NoSnippet("the entry gives neither an API nor a macro nor an example")
-    lines += _assign(case.result_names, expression, variant.output_select_index)
-    lines.append(_print(case.result_names))
+    return lines, expression
+
+
+def check_lines(lines: list[str]) -> list[str]:
+    """Return the lines of some code, of which an item may hold several.
+
+    Raises:
+        NoSnippet: it is no Python.
+    """
     code = "\n".join(lines)
     try:
         check_module(code)
@@ -61,7 +80,7 @@ def synthesise(op: Op, case: Case, variant: Variant, framework: Framework) -> li
     return code.split("\n")
 
 
-def _assign(names: tuple[str, ...], expression: str, index: int | None) -> list[str]:
+def assign_results(names: tuple[str, ...], expression: str, index: int | None) -> list[str]:
     """Return the statements that leave what `expression` gives under `names`."""
     statements = parse_lines([(expression, 0)]).body
     last = statements[-1] if statements else None
@@ -84,7 +103,7 @@ def _assign(names: tuple[str, ...], expression: str, index: int | None) -> list[
     return lines if value == target else [*lines, f"{target} = {value}"]
 
 
-def _print(names: tuple[str, ...]) -> str:
+def print_results(names: tuple[str, ...]) -> str:
     """Return the line that shows the results, each on lines of its own."""
     separator = ', sep="\\n"' if len(names) > 1 else ""
     return f"print({', '.join(names)}{separator})"

@@ -1,5 +1,6 @@
 """A tiny array framework for the tests: elementwise functions over nested lists, pure Python."""
 
+import itertools
 import math
 import random as _random
 import struct
@@ -14,8 +15,9 @@ _generator = _random.Random(0)
 class Array:
     """An array of one dtype; `data` is a nested list, or a number for a 0-d array."""
 
-    def __init__(self, data, dtype):
+    def __init__(self, data, dtype, origins=()):
         self.dtype = dtype
+        self.origins = origins  # (array that it was made of, slope) pairs
         self.data = _map(lambda number: _round(number, dtype), data)
 
     @property
@@ -44,15 +46,15 @@ def array(value, dtype=None):
 
 
 def sin(x):
-    return _apply(math.sin, x)
+    return _apply(math.sin, x, math.cos)
 
 
 def cos(x):
-    return _apply(math.cos, x)
+    return _apply(math.cos, x, lambda number: -math.sin(number))
 
 
 def exp(x):
-    return _apply(math.exp, x)
+    return _apply(math.exp, x, math.exp)
 
 
 def absolute(x):
@@ -67,13 +69,35 @@ def add(x, y, *, alpha=1):
     if isinstance(x.data, list):
         pairs = zip(x.data, y.data, strict=True)
         data = [add(Array(a, x.dtype), Array(b, y.dtype), alpha=alpha).data for a, b in pairs]
-        return Array(data, x.dtype)
-    return Array(x.data + alpha * y.data, x.dtype)
+    else:
+        data = x.data + alpha * y.data
+    slopes = (_map(lambda _: 1, x.data), _map(lambda _: alpha, y.data))
+    return Array(data, x.dtype, tuple(zip((x, y), slopes, strict=True)))
 
 
 def sum(x):  # noqa: A001
     """Add up all elements."""
     return Array(math.fsum(_list_leaves(x.data)), x.dtype)
+
+
+def detach(x):
+    """Return `x` as a constant: no gradient goes through it."""
+    return Array(x.data, x.dtype)
+
+
+def wave(x):
+    """Return the cosines of 0, 1, 2, ... in the shape of `x`."""
+    numbers = itertools.count()
+    return Array(_map(lambda _: math.cos(next(numbers)), x.data), x.dtype)
+
+
+def pull_back(result, weights, x):
+    """Return the gradient of the sum of `result` times `weights` for `x`."""
+    total = _map(lambda _: 0.0, x.data) if result is not x else weights.data
+    for source, slope in result.origins:
+        inner = Array(_multiply(weights.data, slope), float64)
+        total = add(Array(total, float64), pull_back(source, inner, x)).data
+    return Array(total, x.dtype)
 
 
 class Scale:
@@ -107,8 +131,15 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _apply(function, x):
-    return Array(_map(function, x.data), x.dtype)
+def _apply(function, x, slope=None):
+    origins = ((x, _map(slope, x.data)),) if slope else ()
+    return Array(_map(function, x.data), x.dtype, origins)
+
+
+def _multiply(data, other):
+    if isinstance(data, list):
+        return [_multiply(a, b) for a, b in zip(data, other, strict=True)]
+    return data * other
 
 
 def _map(function, data):
