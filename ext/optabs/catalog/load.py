@@ -374,6 +374,13 @@ class _Builder:
             api=item.get("api"),
             api_place=self.place((*path, "api")) if "api" in item else None,
             args=item.get("args", {}),
+            argument_places={
+                **{name: self.place((*path, "args", name)) for name in item.get("args", {})},
+                **{
+                    name: self.document.find_key_place((*path, "inject_args", name))
+                    for name in item.get("inject_args", {})
+                },
+            },
             inject_args=item.get("inject_args", {}),
             pack_to_tuple=item.get("pack_to_tuple"),
             pack_as=item.get("pack_as", "Tuple"),
