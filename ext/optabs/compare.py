@@ -28,6 +28,32 @@ DEFAULT_TOLERANCES: Mapping[str, tuple[float, float]] = {
 }
 """(rtol, atol) by dtype; every other dtype is compared exactly."""
 
+
+@dataclass(frozen=True)
+class DeviceDefaults:
+    """(rtol, atol) by dtype that a framework itself is held to on a device, and why."""
+
+    tolerances: Mapping[str, tuple[float, float]]
+    source: str
+    reason: str
+
+
+DEVICE_DEFAULTS: Mapping[tuple[str, str], DeviceDefaults] = {
+    ("torch", "metal"): DeviceDefaults(
+        {
+            "float32": (3e-5, 1e-4),
+            "complex64": (3e-5, 1e-4),
+            "float16": (1e-2, 2e-2),
+            "bfloat16": (5e-2, 5e-2),
+        },
+        "PyTorch's own tests on MPS",
+        "Metal's kernels round otherwise than the CPU's; to these tolerances PyTorch's own tests "
+        "hold the less precise of its ops on MPS.",
+    )
+}
+"""By framework and device. CUDA has none: in full precision the defaults hold there, too."""
+
+
 _FORMATS = {
     "bool": "?",
     "int8": "b",
@@ -111,12 +137,16 @@ def compare_results(
     tolerance: Tolerance | None = None,
     *,
     equal_nan: bool = False,
+    device: DeviceDefaults | None = None,
 ) -> Comparison:
-    """Compare results by name. Without a `tolerance` the default of the looser dtype holds."""
+    """Compare results by name.
+
+    Without a `tolerance` that of the looser dtype holds, on this device if it has one there.
+    """
     comparison = Comparison()
     for name, tree in expected.items():
         if name in actual:
-            _Comparer(comparison, tolerance, equal_nan).compare(actual[name], tree, name)
+            _Comparer(comparison, tolerance, equal_nan, device).compare(actual[name], tree, name)
         else:
             comparison.findings.append(Finding("name", f"the example does not define `{name}`"))
     if not expected:
@@ -126,11 +156,16 @@ def compare_results(
 
 class _Comparer:
     def __init__(
-        self, comparison: Comparison, tolerance: Tolerance | None, equal_nan: bool
+        self,
+        comparison: Comparison,
+        tolerance: Tolerance | None,
+        equal_nan: bool,
+        device: DeviceDefaults | None = None,
     ) -> None:
         self.comparison = comparison
         self.tolerance = tolerance
         self.equal_nan = equal_nan
+        self.device = device
 
     def find(self, kind: str, message: str) -> None:
         self.comparison.findings.append(Finding(kind, message))
@@ -174,7 +209,7 @@ class _Comparer:
         tolerance = (
             self.tolerance
             if self.tolerance and is_inexact(actual.dtype, expected.dtype)
-            else choose_default(actual.dtype, expected.dtype)
+            else choose_default(actual.dtype, expected.dtype, device=self.device)
         )
         known = self.comparison.tolerance
         if known is None or (tolerance.rtol, tolerance.atol) > (known.rtol, known.atol):
@@ -270,13 +305,18 @@ def is_inexact(*dtypes: str) -> bool:
     return any(dtype in DEFAULT_TOLERANCES for dtype in dtypes)
 
 
-def choose_default(*dtypes: str) -> Tolerance:
-    """Return the default tolerance of the loosest of some dtypes."""
-    known = [(DEFAULT_TOLERANCES[dtype], dtype) for dtype in dtypes if dtype in DEFAULT_TOLERANCES]
-    if not known:
-        return Tolerance(0.0, 0.0, "exact")
-    (rtol, atol), dtype = max(known)
-    return Tolerance(rtol, atol, f"{dtype} default")
+def choose_default(*dtypes: str, device: DeviceDefaults | None = None) -> Tolerance:
+    """Return the default tolerance of the loosest of some dtypes, on a device."""
+    known = [
+        Tolerance(
+            *device.tolerances[dtype], f"{dtype} on this device: {device.source}", device.reason
+        )
+        if device and dtype in device.tolerances
+        else Tolerance(*DEFAULT_TOLERANCES[dtype], f"{dtype} default")
+        for dtype in dtypes
+        if dtype in DEFAULT_TOLERANCES
+    ]
+    return max(known, key=lambda each: (each.rtol, each.atol), default=Tolerance(0.0, 0.0, "exact"))
 
 
 # --- trees ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from optabs.apis import ApiFact, read_fact
 from optabs.catalog.model import Case, Op, Variant
-from optabs.compare import Comparison, Tree, compare_results, decode_tree
+from optabs.compare import DEVICE_DEFAULTS, Comparison, Tree, compare_results, decode_tree
 from optabs.crosscheck import Disagreement, find_disagreement
 from optabs.errors import Fault, Place
 from optabs.expected import NoOracle, build_expected, choose_tolerance
@@ -238,7 +238,11 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
     except (NoOracle, ValueError) as error:
         return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)
     comparison = compare_results(
-        actual, expected, choose_tolerance(op, case), equal_nan=case.equal_nan
+        actual,
+        expected,
+        choose_tolerance(op, case),
+        equal_nan=case.equal_nan,
+        device=DEVICE_DEFAULTS.get((record.framework, record.device)),
     )
     if comparison.agrees:
         return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
