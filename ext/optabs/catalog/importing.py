@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import yaml
 
 from optabs.catalog.check import RESERVED_PAGES
 from optabs.catalog.load import SUFFIX, load_file
-from optabs.catalog.source import parse_yaml, read_yaml
+from optabs.catalog.source import YamlDocument, parse_yaml, read_yaml
 from optabs.errors import CatalogError, Fault, OptabsError, Place
 
 _GENERATED = re.compile(
@@ -73,12 +74,7 @@ def import_entries(
         OptabsError: it is no list of entries, or the folder cannot be written, or holds a file
             of the same name with other content.
     """
-    try:
-        document = read_yaml(file, str(file))
-    except OSError as error:
-        raise OptabsError(f"cannot read {file}: {error.strerror}") from error
-    if document.data is None:
-        raise CatalogError(document.faults)
+    document = _read_list(file)
     data = document.data if isinstance(document.data, list) else [document.data]
     report = ImportReport(oddities=list(document.faults))
     entries: dict[int, dict[str, Any]] = {}
@@ -103,6 +99,26 @@ def import_entries(
     except OSError as error:
         raise OptabsError(f"cannot write {error.filename or folder}: {error.strerror}") from error
     return report
+
+
+def _read_list(file: Path) -> YamlDocument:
+    try:
+        document = read_yaml(file, str(file))
+        if file.suffix.lower() == ".json":
+            # JSON is no YAML where it comes to escapes, NaN and infinities; places are the same.
+            document.data = json.loads(file.read_bytes())
+            document.faults = [each for each in document.faults if document.root is not None]
+    except OSError as error:
+        raise OptabsError(f"cannot read {file}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        place = Place(str(file), error.lineno, error.colno)
+        raise CatalogError([Fault(place, "invalid-json", error.msg, "check it there")]) from error
+    except (UnicodeDecodeError, RecursionError):
+        document.data = None
+    if document.data is None:
+        nothing = Fault(Place(str(file)), "empty-file", "there is no entry in it", "name a list")
+        raise CatalogError(document.faults or [nothing])
+    return document
 
 
 def choose_pages(names: Mapping[int, str]) -> dict[int, str]:
@@ -141,8 +157,12 @@ def dump_entry(entry: Mapping[str, Any]) -> str:
 
 
 def _write_entry(entry: Mapping[str, Any], target: Path) -> None:
-    text = dump_entry(entry)
-    if not _is_same(parse_yaml(text.encode(), target.name).data, entry):
+    try:
+        text = dump_entry(entry)
+        kept = _is_same(parse_yaml(text.encode(), target.name).data, entry)
+    except UnicodeEncodeError:  # half a character, as JSON can have it
+        kept = False
+    if not kept:
         raise OptabsError(
             f"the entry {entry['operation']!r} cannot be written as YAML without loss",
             "report this, with the entry",
