@@ -12,7 +12,7 @@ author = "the Optabs authors"
 copyright = "the Optabs authors"
 
 extensions = ["optabs"]
-exclude_patterns = ["_build", ".venv", ".environments", ".ci", "tests", "bench", "ext", "README.md"]
+exclude_patterns = ["_build", ".pytest_cache", ".venv", ".environments", ".ci", "tests", "bench", "ext", "README.md"]
 templates_path = ["_templates"]
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3

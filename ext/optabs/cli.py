@@ -334,13 +334,7 @@ def _print_report(ops: Sequence[Op], registry: Registry, report: Report) -> list
     missing = list_api_faults(report.apis, registry, ops)
     for fault in [*failures, *missing, *list_api_notes(report.apis, registry, ops)]:
         print(fault)
-    for reason in sorted(
-        {
-            f"{judgement.check.variant.framework}: {judgement.reason}"
-            for judgement in report.judgements
-            if judgement.verdict is Verdict.NOT_RUN
-        }
-    ):
+    for reason in report.list_reasons():
         print(f"optabs: not run: {reason}")
     print(report.summarise())
     return missing

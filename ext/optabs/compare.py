@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 Number = bool | int | float | complex
@@ -271,11 +272,15 @@ def _subtract(actual: float, expected: float, equal_nan: bool) -> float:
     """Return the distance of two real numbers; infinite where one of them alone is not finite."""
     if actual == expected or (equal_nan and is_nan(actual) and is_nan(expected)):
         return 0.0
+    if not (is_finite(actual) and is_finite(expected)):
+        return math.inf
     try:
-        distance = float(abs(actual - expected))
+        if isinstance(actual, int) != isinstance(expected, int):
+            # Python would round the integer to a float, and find large ones equal.
+            return float(abs(Fraction(actual) - Fraction(expected)))
+        return float(abs(actual - expected))
     except OverflowError:
         return math.inf
-    return math.inf if is_nan(distance) else distance
 
 
 def measure_size(number: Number) -> float:
@@ -287,6 +292,11 @@ def measure_size(number: Number) -> float:
         size = math.inf
     # Never infinite, or a relative tolerance would allow everything.
     return min(size, sys.float_info.max)
+
+
+def is_finite(value: float) -> bool:
+    """Whether a real number is finite, as every integer is."""
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def is_nan(value: Number) -> bool:

@@ -66,6 +66,33 @@ def make_op_context(op: Op, report: Report) -> Context:
     }
 
 
+def make_crosscheck_context(op: Op, registry: Registry, report: Report) -> list[Context]:
+    """Return how far apart the frameworks are, a row per case and device."""
+    rows = []
+    for case in op.cases:
+        devices = dict.fromkeys(
+            each.device
+            for key in op.variants
+            for each in report.list_variant(op, key)
+            if each.case is case and each.device
+        )
+        for device in devices:
+            found = report.find_disagreement(op, case, device or "")
+            if found is not None:
+                rows.append(
+                    {
+                        "title": case.title or case.id,
+                        "device": device,
+                        "count": len(found.frameworks),
+                        "difference": _format_number(found.difference),
+                        "relative": _format_number(found.relative),
+                        "low": registry.find_label(found.low),
+                        "high": registry.find_label(found.high),
+                    }
+                )
+    return rows
+
+
 def make_tab_context(
     op: Op,
     variant: Variant,
@@ -190,7 +217,8 @@ def _make_result_context(judgement: Judgement) -> Context:
         "python_version": record.python_version if record else "",
         "device_name": record.device_name if record else "",
         "ran_at": record.ran_at[:10] if record else "",
-        "seconds": record.seconds if record else None,
+        # No finer than it is shown: a page is written again only for what its readers see.
+        "seconds": round(record.seconds, 2) if record and record.seconds is not None else None,
         "max_abs_error": _format_error(comparison, "max_abs_error"),
         "max_rel_error": _format_error(comparison, "max_rel_error"),
         "rtol": f"{tolerance.rtol:g}" if tolerance else "",
@@ -205,4 +233,8 @@ def _make_result_context(judgement: Judgement) -> Context:
 
 def _format_error(comparison: Comparison | None, name: str) -> str | None:
     value = getattr(comparison, name) if comparison else None
-    return None if value is None else "0" if value == 0 else f"{value:.2g}"
+    return None if value is None else _format_number(value)
+
+
+def _format_number(value: float) -> str:
+    return "0" if value == 0 else f"{value:.2g}"

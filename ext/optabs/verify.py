@@ -85,6 +85,8 @@ class Report:
     judgements: list[Judgement]
     apis: Mapping[tuple[str, str], ApiFact]
     tally: Tally = field(default_factory=Tally)
+    unavailable: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Why a framework could not be run on a device."""
 
     def list_variant(self, op: Op, framework: str) -> list[Judgement]:
         """Return the judgements on one variant."""
@@ -106,6 +108,19 @@ class Report:
             if judgement.case is case and judgement.device == device and judgement.results
         }
         return find_disagreement(results)
+
+    def list_reasons(self) -> list[str]:
+        """Return why examples were not run, each reason once, with the frameworks it concerns."""
+        reasons: dict[str, dict[str, None]] = {}
+        for judgement in self.judgements:
+            target = judgement.check.target
+            reason = judgement.reason
+            if target and judgement.verdict in (Verdict.NOT_RUN, Verdict.STALE):
+                reason = self.unavailable.get((target.framework, target.device), reason)
+            elif judgement.verdict is not Verdict.NOT_RUN:
+                continue
+            reasons.setdefault(reason, {})[judgement.check.variant.framework] = None
+        return [f"{', '.join(keys)}: {reason}" for reason, keys in reasons.items()]
 
     def count(self) -> Counter[Verdict]:
         """Return how many verdicts there are of each kind."""
@@ -181,7 +196,7 @@ def judge_plan(plan: Plan, ledger: Ledger, tally: Tally) -> Report:
         if key in facts:
             apis[name] = read_fact(facts[key])
     judgements = [_judge(check, plan, latest) for check in plan.checks]
-    return Report(judgements, apis, tally)
+    return Report(judgements, apis, tally, plan.unavailable)
 
 
 def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:

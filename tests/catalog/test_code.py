@@ -61,7 +61,9 @@ def test_what_no_parser_can_take_is_told(code: str) -> None:
         check_module(code)
 
 
-@pytest.mark.parametrize("code", ["x", "  x + 1  ", "np.exp(\n  x)", "\n x\n + 1\n", "x  # why", "(x\n# why\n)"])
+@pytest.mark.parametrize(
+    "code", ["x", "  x + 1  ", "np.exp(\n  x)", "\n x\n + 1\n", "x  # why", "(x\n# why\n)"]
+)
 def test_an_expression_is_good(code: str) -> None:
     check_expression(code)
 
@@ -94,7 +96,9 @@ def test_a_fault_stands_at_the_place_in_the_file() -> None:
     assert (fault.place, fault.code) == (Place("f.yaml", 9, 5), "bad-python")
     assert list(find_code_faults(Text("x = 1\n", Place("f.yaml"), 1))) == []
     (fault,) = find_code_faults(Text(" \n", Place("f.yaml", 3, 4), 3))
-    assert str(fault) == "f.yaml:3:4: bad-python this is no Python: there is no code (mend the code)"
+    assert (
+        str(fault) == "f.yaml:3:4: bad-python this is no Python: there is no code (mend the code)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,7 @@ def test_a_character_is_found_in_the_file(name: str) -> None:
         ("key: >\n  one\n  two\n", 0, 4, 3, 3),
     ],
 )
-def test_places_beside_characters(
-    raw: str, row: int, offset: int, line: int, column: int
-) -> None:
+def test_places_beside_characters(raw: str, row: int, offset: int, line: int, column: int) -> None:
     text, source = find_text(raw)
     assert source.find(text, row, offset) == (line, column)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
@@ -219,7 +220,7 @@ def test_what_holds_itself_is_a_fault(text: str) -> None:
 def test_an_alias_bomb_costs_nothing() -> None:
     names = "abcdefghijklmnop"
     rows = ["a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]"]
-    for before, name in zip(names, names[1:], strict=False):
+    for before, name in itertools.pairwise(names):
         rows.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]")
     started = time.perf_counter()
     assert [fault.split()[1] for fault in list_faults("\n".join(rows))] == ["too-large"]

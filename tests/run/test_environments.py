@@ -425,8 +425,8 @@ def test_making_resumes_after_a_kill(bench: Bench) -> None:
     slow = bench.write_spec("slow", "slow")
     maker = bench.start(slow)
     wait_until(bench.started.exists)
-    maker.kill()
-    maker.wait()
+    with maker:  # waits, and closes its pipes
+        maker.kill()
     orphan = int(bench.started.read_text())
     assert lives(orphan), "the build must outlive its parent for this test to say anything"
     again = bench.start(slow)

@@ -138,7 +138,7 @@ class Site:
         return {
             file.relative_to(folder).as_posix(): file.stat().st_mtime_ns
             for file in folder.rglob("*.html")
-            if file.name not in ("genindex.html", "search.html")  # written by every build
+            if not {"genindex", "search"} & {file.stem, file.parent.name}  # by every build
         }
 
 

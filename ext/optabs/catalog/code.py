@@ -141,6 +141,7 @@ def find_needed_names(code: str, among: Collection[str]) -> set[str]:
 
 def _find_header_names(code: str, statement: ast.stmt) -> set[str]:
     """Return the names that ``for`` and ``with`` bind for their body, and do not read before."""
+    pairs: list[tuple[ast.expr | None, ast.expr]]
     if isinstance(statement, ast.For):
         pairs = [(statement.target, statement.iter)]
     elif isinstance(statement, ast.With):

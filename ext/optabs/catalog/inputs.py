@@ -134,7 +134,7 @@ def _report_form(value: dict[str, Any], path: KeyPath, report: Reporter) -> None
         return
     for key in value:
         nearest = suggest_name(key, _FORMS)
-        if nearest:
+        if nearest and key not in RANDOM.keys:
             report.note_key_fault(
                 (*path, key),
                 "unknown-key",
@@ -400,9 +400,13 @@ def _formats_namespace(code: str) -> bool:
 
 
 def is_input_name(name: str) -> bool:
-    """Whether `name` can be a variable of an example, spelt as Python itself spells it."""
+    """Whether `name` can be a variable of an example, spelt as Python itself spells it.
+
+    What snippets bind themselves cannot: NumPy, the namespace, the generator of random inputs.
+    """
     return (
         name.isidentifier()
         and not keyword.iskeyword(name)
+        and name not in ("np", "xp", "rng")
         and unicodedata.normalize("NFKC", name) == name
     )

@@ -48,6 +48,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
                 file
                 for file in path.rglob(f"*{SUFFIX}")
                 if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+                and not file.is_dir()
             )
         elif path.is_file():
             files.add(path)
@@ -68,7 +69,10 @@ def load_file(path: Path, root: Path) -> list[Entry]:
         document = read_yaml(path, file)
     except OSError as error:
         fault = Fault(
-            Place(file), "unreadable", f"cannot be read: {error.strerror}", "check its permissions"
+            Place(file),
+            "unreadable",
+            f"cannot be read: {error.strerror}",
+            "check the file and its permissions",
         )
         return [Entry(path, file, None, (fault,))]
     if document.faults and document.data is None:
@@ -119,7 +123,7 @@ def _describe_bad_name(name: str) -> tuple[str, str, str]:
     return (
         "bad-name",
         f"{shorten(repr(name))} is no variable name",
-        "use letters, digits and underscores, and no word of Python's own",
+        "use letters, digits and underscores, and no word of Python, nor np, xp or rng",
     )
 
 

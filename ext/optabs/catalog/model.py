@@ -252,12 +252,13 @@ class Op:
     def signature(self) -> str:
         """The abstract signature, e.g. ``Softmax(x: Tensor, axis: int = -1) -> Tensor``."""
         parts = []
-        keyword_only = False
+        starred = False
         for parameter in self.parameters:
-            if parameter.kind == "keyword_only" and not keyword_only:
+            star = {"var_positional": "*", "var_keyword": "**"}.get(parameter.kind, "")
+            star = star or "*" * parameter.is_variadic
+            if parameter.kind == "keyword_only" and not starred:
                 parts.append("*")
-                keyword_only = True
-            star = "*" if parameter.is_variadic else ""
+            starred = starred or parameter.kind == "keyword_only" or star == "*"
             annotation = f": {parameter.type}" if parameter.type else ""
             default = ""
             if parameter.default is not None:

@@ -49,6 +49,7 @@ def find_reason(lines: Sequence[str]) -> str:
     telling = said[recent[0] :] if recent else said[-3:]
     # The list of every version for another Python says nothing about this one.
     telling = [line for line in telling if "Ignored the following versions" not in line]
+    telling = [re.sub(r" \(from versions: [^)]*\)", "", line) for line in telling]
     reason = [line[:_REASON_WIDTH] for line in telling[:_REASON_LINES]] or ["pip said nothing"]
     broken = [
         re.sub(r"<[^>]*>: ", "", match[1])

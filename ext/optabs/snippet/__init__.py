@@ -16,6 +16,7 @@ from optabs.snippet.lines import (
     Line,
     NoSnippet,
     find_needed,
+    is_future,
     is_standard,
     join_lines,
     split_imports,
@@ -135,13 +136,16 @@ def _complete(
         prelude += lines
     while prelude and not prelude[-1][0]:
         prelude.pop()
+    own.sort(key=lambda each: not is_future(each))
     needed = find_needed(
         [*(line for each in own for line in each), *prelude, *rest], framework.imports
     )
     names = [name for name in framework.imports if name in needed]
     ours = [[(text, import_line)] for text in write_imports(names, framework.imports)]
-    # The standard library first, as everybody writes it; `__future__` is part of it.
-    statements = sorted([*ours, *own], key=lambda each: not is_standard(each))
+    # The standard library first, as everybody writes it, and `__future__` as Python wants it.
+    statements = sorted(
+        [*ours, *own], key=lambda each: (not is_future(each), not is_standard(each))
+    )
     blocks = [[line for each in statements for line in each], prelude, rest]
     lines = []
     for block in filter(None, blocks):

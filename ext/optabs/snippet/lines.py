@@ -72,6 +72,14 @@ def split_imports(body: list[Line]) -> tuple[list[list[Line]], list[Line]]:
     return statements, rest
 
 
+def is_future(statement: list[Line]) -> bool:
+    """Whether an import statement changes the language, so that Python wants it first."""
+    return any(
+        isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        for node in parse_lines(statement).body
+    )
+
+
 def is_standard(statement: list[Line]) -> bool:
     """Whether an import statement is of the standard library alone."""
     return all(

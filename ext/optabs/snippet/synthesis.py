@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from itertools import takewhile
 
+from optabs.catalog.code import BadCode, check_module
 from optabs.catalog.inputs import write_python
 from optabs.catalog.model import Case, Op, Parameter, Variant
 from optabs.frameworks import Framework
@@ -52,7 +53,12 @@ def synthesise(op: Op, case: Case, variant: Variant, framework: Framework) -> li
         raise NoSnippet("the entry gives neither an API nor a macro nor an example")
     lines += _assign(case.result_names, expression, variant.output_select_index)
     lines.append(_print(case.result_names))
-    return "\n".join(lines).split("\n")
+    code = "\n".join(lines)
+    try:
+        check_module(code)
+    except BadCode as error:
+        raise NoSnippet(f"the code is no Python: {error}") from error
+    return code.split("\n")
 
 
 def _assign(names: tuple[str, ...], expression: str, index: int | None) -> list[str]:

@@ -19,7 +19,12 @@ from optabs.ledger import Ledger
 from optabs.plan import Options, Plan, make_plan
 from optabs.project import Project
 from optabs.records import hash_parts
-from optabs.render import Context, make_op_context, make_tab_context
+from optabs.render import (
+    Context,
+    make_crosscheck_context,
+    make_op_context,
+    make_tab_context,
+)
 from optabs.run.targets import Target, find_reference, find_targets
 from optabs.snippet import NoSnippet, build_snippet
 from optabs.sphinxext.links import Links
@@ -226,10 +231,15 @@ class Build:
             )
         return self._contexts[file, framework]
 
+    def get_crosscheck(self, file: str) -> list[Context]:
+        """Return how far the frameworks are apart in the cases of an entry's op."""
+        assert self.report is not None
+        return make_crosscheck_context(self._ops[file], self.registry, self.report)
+
     def hash_evidence(self, file: str) -> str:
         """Return a hash of what a page shows beside its claims."""
         tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
-        return hash_parts(self.get_op_context(file), tabs)
+        return hash_parts(self.get_op_context(file), tabs, self.get_crosscheck(file))
 
 
 def hash_files(folder: Path) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
-from sphinx.errors import ConfigError, ExtensionError
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.matching import get_matching_files
@@ -18,7 +17,7 @@ from sphinx.util.matching import get_matching_files
 from optabs.apis import list_api_faults
 from optabs.catalog.load import SUFFIX, find_files
 from optabs.catalog.model import Catalog
-from optabs.errors import Fault, OptabsError, Place, suggest_name
+from optabs.errors import Fault, LedgerError, OptabsError, Place, suggest_name
 from optabs.export import build_export, write_export
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
@@ -58,21 +57,35 @@ def connect(app: Sphinx) -> None:
 
 def on_config_inited(app: Sphinx, config: Config) -> None:
     """Check our settings; serve our style and script, which a project's own files may replace."""
-    for word in config.optabs_fail_on:
-        if word not in set(Verdict):
-            hint = suggest_name(word, list(Verdict)) or "known are " + ", ".join(Verdict)
-            raise ConfigError(f"optabs_fail_on names {word!r}, which is no verdict: {hint}")
-    if isinstance(config.optabs_time_limit, bool) or not config.optabs_time_limit > 0:
-        raise ConfigError(
-            f"optabs_time_limit is {config.optabs_time_limit!r}: it wants a number of seconds"
-        )
-    catalog = _open_project(app).catalog[0]
-    if not catalog.is_relative_to(app.srcdir):
-        raise ConfigError(
-            f"optabs_catalog is {config.optabs_catalog!r}, which is not inside the source "
-            f"folder {app.srcdir}: pages can only be made of files in it"
-        )
+    with _report_errors():
+        for word in config.optabs_fail_on:
+            if word not in list(Verdict):
+                raise OptabsError(
+                    f"optabs_fail_on names {word!r}, which is no verdict",
+                    suggest_name(word, map(str, Verdict)) or "known are " + ", ".join(Verdict),
+                )
+        if isinstance(config.optabs_time_limit, bool) or not config.optabs_time_limit > 0:
+            raise OptabsError(
+                f"optabs_time_limit is {config.optabs_time_limit!r}", "give a number of seconds"
+            )
+        catalog = _open_project(app).catalog[0]
+        if not catalog.is_relative_to(app.srcdir):
+            raise OptabsError(
+                f"optabs_catalog is {config.optabs_catalog!r}, outside of {app.srcdir}",
+                "pages can only be made of files in Sphinx's source folder",
+            )
     config.html_static_path.insert(0, str(find_assets("_static")))
+
+
+@contextmanager
+def _report_errors() -> Iterator[None]:
+    """End the build with what is wrong. To an exception Sphinx would add a traceback."""
+    try:
+        yield
+    except OptabsError as error:
+        also = "; or name another folder in conf.py: optabs_build"
+        logger.error("optabs: %s%s", error, also if isinstance(error, LedgerError) else "")
+        raise SystemExit(2) from None
 
 
 def _open_project(app: Sphinx) -> Project:
@@ -132,14 +145,6 @@ def on_builder_inited(app: Sphinx) -> None:
         _warn(app, fault)
 
 
-@contextmanager
-def _report_errors() -> Iterator[None]:
-    try:
-        yield
-    except OptabsError as error:
-        raise ExtensionError(str(error), modname="optabs") from None
-
-
 def _claim_files(config: Config, project: Project) -> tuple[Project, list[str]]:
     """Return the project with those files of its catalogue that Sphinx shall not leave out.
 
@@ -172,7 +177,8 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _escape_pattern(file: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in file)
+    # A set that begins with a bracket is one that Python's `re` warns of.
+    return "".join({"*": "[*]", "?": "[?]", "[": "[?[]"}.get(c, c) for c in file)
 
 
 def _list_pageless(catalog: Catalog) -> list[Fault]:
@@ -313,7 +319,8 @@ def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
     """Give op pages our style and script."""
-    if pagename in app.env.domains["op"].data["claims"]:
+    pages = app.env.domains["op"].data["claims"]
+    if pagename in pages or (app.builder.name == "singlehtml" and pages):
         app.add_css_file("optabs.css")
         app.add_js_file("optabs.js")
 
@@ -344,12 +351,6 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
             if docname in build.written or known.get(docname) == digest
         },
     )
-    for reason in sorted(
-        {
-            f"{judgement.check.variant.framework}: {judgement.reason}"
-            for judgement in report.judgements
-            if judgement.verdict is Verdict.NOT_RUN
-        }
-    ):
+    for reason in report.list_reasons():
         logger.info("optabs: not run: %s", reason)
     logger.info(report.summarise())

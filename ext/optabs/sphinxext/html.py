@@ -14,6 +14,7 @@ from optabs.render import begin_sentence, split_code
 from optabs.sphinxext.domain import get_build
 from optabs.sphinxext.nodes import (
     op_case,
+    op_crosscheck,
     op_notes,
     op_notice,
     op_parameters,
@@ -89,6 +90,11 @@ def visit_op_parameters(self: HTML5Translator, node: nodes.Element) -> None:
     _write(self, "parameters", op=get_build(self.builder.env).get_op_context(node["file"]))
 
 
+def visit_op_crosscheck(self: HTML5Translator, node: nodes.Element) -> None:
+    """Write how far the frameworks are apart."""
+    _write(self, "crosscheck", rows=get_build(self.builder.env).get_crosscheck(node["file"]))
+
+
 def visit_op_notice(self: HTML5Translator, node: nodes.Element) -> None:
     """Write what is wrong with an entry."""
     _write(self, "notice", title=node["title"], lines=node["lines"])
@@ -126,6 +132,7 @@ def _fill_tab(translator: HTML5Translator, section: nodes.Node, prefix: str) -> 
 def add_nodes(app: Sphinx) -> None:
     """Register the nodes. Other builders never see them: `WritePlain` replaces them."""
     app.add_node(op_signature, html=(visit_op_signature, None))
+    app.add_node(op_crosscheck, html=(visit_op_crosscheck, None))
     app.add_node(op_parameters, html=(visit_op_parameters, None))
     app.add_node(op_notice, html=(visit_op_notice, None))
     app.add_node(op_tabs, html=(visit_op_tabs, None))

@@ -13,6 +13,10 @@ class op_parameters(nodes.General, nodes.Element):  # noqa: N801
     """The table of an op's standard arguments."""
 
 
+class op_crosscheck(nodes.General, nodes.Element):  # noqa: N801
+    """How far the frameworks are apart."""
+
+
 class op_notice(nodes.General, nodes.Element):  # noqa: N801
     """What is wrong with an entry. Attributes: `title`, `lines`."""
 

@@ -13,7 +13,14 @@ from optabs.catalog.model import Case, Entry, Op, Text, Variant
 from optabs.render import make_anchor
 from optabs.sphinxext.domain import OpDomain, get_build, refer_to_op
 from optabs.sphinxext.myst import render_myst
-from optabs.sphinxext.nodes import op_case, op_notes, op_notice, op_parameters, op_signature
+from optabs.sphinxext.nodes import (
+    op_case,
+    op_crosscheck,
+    op_notes,
+    op_notice,
+    op_parameters,
+    op_signature,
+)
 
 if TYPE_CHECKING:
     from docutils.transforms import Transform
@@ -90,6 +97,10 @@ class _PageMaker:
         for section in variants:
             self.fill_variant(section, op, op.variants[section["framework"]])
             page += section
+        if op.cases and len(op.variants) > 1:
+            crosscheck = self.make_section("Cross-check", "", op.place.line)
+            crosscheck += op_crosscheck(file=op.place.file)
+            page += crosscheck
         if op.see_also:
             page += self.make_see_also(op)
         return page

@@ -11,6 +11,7 @@ from optabs.render import begin_sentence, split_code
 from optabs.sphinxext.domain import get_build
 from optabs.sphinxext.nodes import (
     op_case,
+    op_crosscheck,
     op_notes,
     op_notice,
     op_parameters,
@@ -61,6 +62,9 @@ class WritePlain(SphinxPostTransform):
             signature.replace_self(_write_head(build.get_op_context(signature["file"])))
         for parameters in list(self.document.findall(op_parameters)):
             parameters.replace_self(_write_parameters(build.get_op_context(parameters["file"])))
+        for crosscheck in list(self.document.findall(op_crosscheck)):
+            rows = build.get_crosscheck(crosscheck["file"])
+            crosscheck.replace_self(_write_crosscheck(rows))
         for section in list(self.document.findall(nodes.section)):
             if "framework" in section:
                 tab = build.get_tab_context(section["file"], section["framework"])
@@ -112,6 +116,22 @@ def _write_parameters(op: dict[str, Any]) -> list[nodes.Node]:
     if op["return_type"]:
         found.append(_paragraph("Returns ", _literal(op["return_type"]), "."))
     return found
+
+
+def _write_crosscheck(rows: list[dict[str, Any]]) -> nodes.Node:
+    if not rows:
+        return _paragraph("No two frameworks have been run.")
+    return _bullets([_paragraph(_describe_disagreement(row)) for row in rows])
+
+
+def _describe_disagreement(row: dict[str, Any]) -> str:
+    case = f"{row['title']} ({row['device']}, {row['count']} frameworks): "
+    if row["difference"] == "0":
+        return f"{case}no difference."
+    return (
+        f"{case}largest difference {row['difference']} ({row['relative']} relative), "
+        f"between {row['low']} and {row['high']}."
+    )
 
 
 def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
