@@ -231,6 +231,12 @@ def test_a_number_that_is_a_name_is_left_to_it() -> None:
     assert pages[1] == "a"
 
 
+def test_a_name_that_ends_in_a_number_collides_with_nothing(tmp_path: Path) -> None:
+    report = import_entries(write_list(tmp_path, [entry("Conv 2"), entry("Index")]), tmp_path / "o")
+    assert [file.stem for file in report.files] == ["conv-2", "op-index"]
+    assert report.counts["same-name"] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "page"),
     [

@@ -130,15 +130,19 @@ def choose_pages(names: Mapping[int, str]) -> dict[int, str]:
     pages: dict[int, str] = {}
     taken: set[str] = set()
     for index, name in sorted(names.items(), key=lambda item: (item[1], item[0])):
-        wanted = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:100] or "op"
-        if wanted in RESERVED_PAGES:
-            wanted = f"op-{wanted}"
+        wanted = make_page(name)
         page, number = wanted, 2
         while page in taken:
             page, number = f"{wanted}-{number}", number + 1
         taken.add(page)
         pages[index] = page
     return pages
+
+
+def make_page(name: str) -> str:
+    """Return the page name of an op, where it is free."""
+    page = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:100] or "op"
+    return f"op-{page}" if page in RESERVED_PAGES else page
 
 
 def describe_description(entry: Mapping[str, Any]) -> str:
@@ -192,11 +196,11 @@ def _note_oddities(
     entry: Mapping[str, Any], page: str, target: Path, place: Place, report: ImportReport
 ) -> None:
     name = entry["operation"]
-    if re.search(r"-\d+$", page) and page != name.lower():
+    if page != make_page(name):
         report.note(
             place,
             "same-name",
-            f"{name!r} collides with another name but for case",
+            f"{name!r} differs from another name in case or signs only",
             f"its page is {page!r}",
         )
     mark = describe_description(entry)
