@@ -43,6 +43,8 @@
       if (panel.dataset.framework === tab.dataset.framework) panel.removeAttribute("hidden");
       else panel.setAttribute("hidden", HIDDEN);
     }
+    // Who follows a link to a panel should see the tabs above it, too.
+    for (const panel of group.panels) panel.style.scrollMarginTop = `${group.list.offsetHeight + 12}px`;
     for (const pre of group.root.querySelectorAll(".optabs-panel:not([hidden]) pre")) {
       if (pre.scrollWidth > pre.clientWidth || pre.scrollHeight > pre.clientHeight) pre.tabIndex = 0;
     }

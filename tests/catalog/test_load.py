@@ -471,6 +471,14 @@ def test_reading_faults_in_a_list_belong_to_their_entry(tmp_path: Path) -> None:
     )
 
 
+def test_a_fault_of_the_list_itself_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "list.yaml"
+    file.write_text("!!omap\n- {operation: A, variants: {}}\n")
+    first, second = load_file(file, tmp_path)
+    assert first.op is not None
+    assert (second.op, [fault.code for fault in second.faults]) == (None, ["unsafe-tag"])
+
+
 def test_files_are_found_but_for_hidden_ones(tmp_path: Path) -> None:
     for name in ("b.yaml", "a.yaml", "sub/c.yaml", "_d.yaml", ".e.yaml", "_sub/f.yaml", "g.yml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ cases:
     inputs: {x: [0.5, -1.0], y: [1.0, 2.0], gain: 2.0, mode: fast}
     expect: x + gain * y
     tolerance: {rtol: 1.0e-5, atol: 1.0e-6, reason: sums are rounded}
-    source: the old book
+    source: The old book
     differences:
       - {frameworks: [fake_two], dtype: {result: float64}, reason: Wide by nature.}
 variants:
@@ -75,7 +75,7 @@ CONTENT = (
     "A note at the foot",
     "A plain case",
     "sums are rounded",
-    "the old book",
+    "The old book",
     "Wide by nature.",
     "Mind the gain",
     "fakeframework.add",

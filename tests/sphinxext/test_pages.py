@@ -38,7 +38,7 @@ cases:
     inputs: {x: [0.5, -1.0], y: [1.0, 2.0], gain: 2.0, mode: fast}
     expect: x + gain * y
     tolerance: {rtol: 1.0e-5, atol: 1.0e-6, reason: sums </script><b> are rounded}
-    source: the book </script><b>
+    source: The book </script><b>
     differences:
       - frameworks: [fake_two]
         dtype: {result: float64}
@@ -242,7 +242,7 @@ def test_case_shows_declared_difference_and_source(site):
     assert "result has dtype float64" in find_text(panel, ".optabs-differences")
     assert HOSTILE in find_text(panel, ".optabs-differences")
     assert not site.panel("ops/mix.html", "fake").select(".optabs-differences")
-    assert f"the book {HOSTILE}" in find_text(panel, ".optabs-source")
+    assert f"The book {HOSTILE}" in find_text(panel, ".optabs-source")
 
 
 def test_failing_tab_folds_a_traceback_with_the_lines_of_the_entry(site):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,24 @@ from optabs.catalog.model import (
     Tolerance,
     Variant,
 )
-from optabs.catalog.schema import DROPPED, NOT_SYNTHESISED, OP, Reporter, describe_value, shorten
+from optabs.catalog.schema import (
+    DROPPED,
+    NOT_SYNTHESISED,
+    OP,
+    VARIANT,
+    Reporter,
+    describe_value,
+    shorten,
+)
 from optabs.catalog.source import KeyPath, YamlDocument, read_yaml
 from optabs.errors import Fault, OptabsError, Place, suggest_name
 
 SUFFIX = ".yaml"
+# The keys of a variant that the model has as they are.
+_PLAIN_KEYS = VARIANT.keys.keys() & {field.name for field in fields(Variant)} - {
+    "required_imports",
+    "notes",
+}
 _LONGEST_ID = 60
 _CASE_ID = re.compile(rf"(?=.{{1,{_LONGEST_ID}}}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -44,12 +58,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     files: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            files.update(
-                file
-                for file in path.rglob(f"*{SUFFIX}")
-                if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
-                and not file.is_dir()
-            )
+            files.update(_walk_files(path))
         elif path.is_file():
             files.add(path)
         else:
@@ -59,12 +68,21 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     return sorted(files)
 
 
+def _walk_files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        for name in names:
+            if name.endswith(SUFFIX) and not name.startswith((".", "_")):
+                yield Path(place, name)
+
+
 def load_file(path: Path, root: Path) -> list[Entry]:
     """Read one file: one entry, or a list of entries as ODL exports them.
 
     `root` is the folder that places are relative to. Bad content gives entries with faults.
     """
-    file = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    file, above = path.as_posix(), f"{root.as_posix().rstrip('/')}/"
+    file = file.removeprefix(above)
     try:
         document = read_yaml(path, file)
     except OSError as error:
@@ -86,23 +104,26 @@ def _load_list(document: YamlDocument, path: Path) -> list[Entry]:
     entries = [
         _load_entry(document, data, (index,), path) for index, data in enumerate(document.data)
     ]
+    of_list = [
+        fault for fault, at in zip(document.faults, document.fault_paths, strict=True) if not at
+    ]
     if not entries:
-        fault = Fault(
-            Place(document.file),
-            "empty-file",
-            "the list is empty",
-            "write an entry or delete the file",
-        )
-        return [Entry(path, document.file, None, (fault,))]
+        place = document.find_place(())
+        hint = "write an entry or delete the file"
+        of_list.append(Fault(place, "empty-file", "the list is empty", hint))
+    if of_list:
+        entries.append(Entry(path, document.file, None, tuple(of_list)))
     return entries
 
 
 def _load_entry(document: YamlDocument, data: Any, base: KeyPath, path: Path) -> Entry:
     # Each entry of a list gets a document of its own, so that its faults are its own.
-    own = replace(document, faults=[], fault_paths=[])
-    for fault, at in zip(document.faults, document.fault_paths, strict=True):
-        if at[: len(base)] == base:
-            own.note_fault(fault, at)
+    own = document
+    if base:
+        own = replace(document, faults=[], fault_paths=[])
+        for fault, at in zip(document.faults, document.fault_paths, strict=True):
+            if at[: len(base)] == base:
+                own.note_fault(fault, at)
     report = Reporter(own)
     op = None
     if isinstance(data, dict):
@@ -372,12 +393,17 @@ class _Builder:
                 f"{key!r} is unsupported and has an example",
                 "keep one",
             )
+        plain = {name: item[name] for name in _PLAIN_KEYS & item.keys()}
+        if "required_imports" in item:
+            plain["required_imports"] = tuple(map(write_import, item["required_imports"]))
+        if "notes" in item:
+            plain["notes"] = self.text(item["notes"], (*path, "notes"))
+        for name, field in (("api", "api_place"), ("macro_template", "macro_place")):
+            if name in item:
+                plain[field] = self.place((*path, name))
         return Variant(
             framework=key,
             place=place,
-            api=item.get("api"),
-            api_place=self.place((*path, "api")) if "api" in item else None,
-            args=item.get("args", {}),
             argument_places={
                 **{name: self.place((*path, "args", name)) for name in item.get("args", {})},
                 **{
@@ -385,23 +411,10 @@ class _Builder:
                     for name in item.get("inject_args", {})
                 },
             },
-            inject_args=item.get("inject_args", {}),
-            pack_to_tuple=item.get("pack_to_tuple"),
-            pack_as=item.get("pack_as", "Tuple"),
-            output_select_index=item.get("output_select_index"),
-            macro_template=item.get("macro_template"),
-            macro_place=self.place((*path, "macro_template")) if "macro_template" in item else None,
-            transformation_type=item.get("transformation_type"),
-            operator=item.get("operator"),
-            requires_plugin=item.get("requires_plugin"),
-            required_imports=tuple(write_import(each) for each in item.get("required_imports", ())),
-            op_type=item.get("op_type"),
             not_synthesised=tuple(key for key, _, _ in NOT_SYNTHESISED if item.get(key)),
             examples=examples,
-            unsupported=item.get("unsupported"),
-            untestable=item.get("untestable"),
-            notes=self.text(item.get("notes"), (*path, "notes")),
             faults=self.document.find_faults(path),
+            **plain,
         )
 
 

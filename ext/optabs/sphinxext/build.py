@@ -67,6 +67,7 @@ class Build:
         self._ops = {entry.file: entry.op for entry in self.pages.values() if entry.op}
         self._codes: dict[tuple[Place, str, str], str | None] = {}
         self._contexts: dict[tuple[str, str], Context] = {}
+        self._digests: dict[str, str] = {}
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -129,6 +130,7 @@ class Build:
         self._tally.seconds = time.monotonic() - self._started
         self.report = judge_plan(self.plan, ledger, self._tally)
         self._contexts.clear()
+        self._digests.clear()
         return self.report
 
     # --- claims -----------------------------------------------------------------------------------
@@ -238,8 +240,12 @@ class Build:
 
     def hash_evidence(self, file: str) -> str:
         """Return a hash of what a page shows beside its claims."""
-        tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
-        return hash_parts(self.get_op_context(file), tabs, self.get_crosscheck(file))
+        if file not in self._digests:
+            tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
+            self._digests[file] = hash_parts(
+                self.get_op_context(file), tabs, self.get_crosscheck(file)
+            )
+        return self._digests[file]
 
 
 def hash_files(folder: Path) -> str:

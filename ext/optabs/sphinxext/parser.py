@@ -98,7 +98,7 @@ class _PageMaker:
             self.fill_variant(section, op, op.variants[section["framework"]])
             page += section
         if op.cases and len(op.variants) > 1:
-            crosscheck = self.make_section("Cross-check", "", op.place.line)
+            crosscheck = self.make_section("Cross-check", f"{page['ids'][0]}-", op.place.line)
             crosscheck += op_crosscheck(file=op.place.file)
             page += crosscheck
         if op.see_also:

@@ -187,7 +187,7 @@ def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node
             if result[name]:
                 found.append(_block(result[name]))
     if case["source"]:
-        found.append(_paragraph(f"Source of the expected result: {case['source']}"))
+        found.append(_paragraph(f"Source of the expected result: {begin_sentence(case['source'])}"))
     return found
 
 
