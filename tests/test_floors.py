@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
     ("catalog", "frameworks"),
     ("compare", "records", "ledger", "run", "snippet", "expected", "fetch"),
-    ("plan", "verify", "render", "export", "project", "background", "crosscheck"),
+    ("plan", "verify", "apis", "render", "export", "project", "background", "crosscheck"),
     ("sphinxext", "cli", "__main__", "__init__"),
 )
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}

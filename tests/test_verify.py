@@ -476,7 +476,7 @@ def test_an_api_that_does_not_exist_is_told_with_the_nearest(site: Any) -> None:
     found = verify(site)
     assert (found.status, *found.count("verified")) == (1, 3)
     assert "no-such-api Sin: 'fakeframework.sinn' does not exist" in found.stdout
-    assert "nearest: sin" in found.stdout
+    assert "nearest: fakeframework.sin" in found.stdout
     (op,) = [op for op in found.export["ops"] if op["operation"] == "Sin"]
     assert op["variants"]["fake"]["api_exists"] is False
     assert op["variants"]["fake_two"]["api_exists"] is True

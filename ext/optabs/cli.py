@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from optabs.apis import list_api_faults, list_api_notes
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.errors import Fault, OptabsError, suggest_name
 from optabs.export import build_export, write_export
@@ -31,7 +32,6 @@ from optabs.verify import (
     Tally,
     combine_verdicts,
     judge_plan,
-    list_api_faults,
     list_failures,
     run_plan,
 )
@@ -331,8 +331,8 @@ def _print_report(ops: Sequence[Op], registry: Registry, report: Report) -> list
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     failures = list_failures(report, (Verdict.FAILED, Verdict.DIFFERS))
-    missing = list_api_faults(report, registry, ops)
-    for fault in [*failures, *missing]:
+    missing = list_api_faults(report.apis, registry, ops)
+    for fault in [*failures, *missing, *list_api_notes(report.apis, registry, ops)]:
         print(fault)
     for reason in report.list_reasons():
         print(f"optabs: not run: {reason}")

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from optabs.apis import ApiFact, describe_missing, find_argument_problems
 from optabs.catalog.model import Case, Op, Variant
 from optabs.compare import Comparison
 from optabs.frameworks import Registry
 from optabs.records import Verdict
-from optabs.verify import ApiFact, Judgement, Report, combine_verdicts
+from optabs.verify import Judgement, Report, combine_verdicts
 
 Context = dict[str, Any]
 
@@ -115,7 +116,7 @@ def make_tab_context(
         if variant.api and not (fact and not fact.exists)
         else None,
         "api_exists": fact.exists if fact else None,
-        "api_note": _describe_api(variant, fact, registry),
+        "api_note": _describe_api(op, variant, fact, registry),
         "mapping": list_mapping(op, variant),
         "reason": whole.reason if whole and not variant.faults else "",
         "faults": [str(fault) for fault in variant.faults],
@@ -158,13 +159,18 @@ def list_mapping(op: Op, variant: Variant) -> list[dict[str, str | None]]:
     return rows
 
 
-def _describe_api(variant: Variant, fact: ApiFact | None, registry: Registry) -> str:
+def _describe_api(op: Op, variant: Variant, fact: ApiFact | None, registry: Registry) -> str:
     if fact is None:
         return ""
+    label = registry.find_label(variant.framework)
     if not fact.exists:
-        nearest = f"; nearest: {', '.join(fact.nearest)}" if fact.nearest else ""
-        return f"no such name in the installed {registry.find_label(variant.framework)}{nearest}"
-    return f"the framework warns: {fact.warning}" if fact.warning else ""
+        hint = describe_missing(fact)
+        return f"no such name in the installed {label}" + (f"; {hint}" if hint else "")
+    problems = find_argument_problems(op, variant, fact)
+    notes = [f"it {each.text} ({each.hint})" for each in problems]
+    if fact.warning:
+        notes.append(f"the framework warns: {fact.warning}")
+    return "; ".join(notes)
 
 
 def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Context:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from optabs.apis import ApiFact, read_fact
 from optabs.catalog.model import Case, Op, Variant
-from optabs.compare import Comparison, Tree, compare_results, decode_tree
+from optabs.compare import DEVICE_DEFAULTS, Comparison, Tree, compare_results, decode_tree
 from optabs.crosscheck import Disagreement, find_disagreement
 from optabs.errors import Fault, Place
 from optabs.expected import NoOracle, build_expected, choose_defaults, choose_tolerance
@@ -22,17 +22,6 @@ from optabs.run.targets import REFERENCE
 from optabs.run.warm import WarmWorkers
 
 _EXAMPLE_FRAME = re.compile(r'File "<example>", line (\d+)')
-
-
-@dataclass(frozen=True)
-class ApiFact:
-    """What is known of an API name in the installed version of its framework."""
-
-    exists: bool
-    parameters: tuple[tuple[str, str], ...] | None
-    """(name, kind) pairs, None where the framework gives no signature."""
-    nearest: tuple[str, ...]
-    warning: str | None
 
 
 @dataclass(frozen=True)
@@ -212,14 +201,7 @@ def judge_plan(plan: Plan, ledger: Ledger, tally: Tally) -> Report:
     apis = {}
     for name, key in plan.apis.items():
         if key in facts:
-            found = json.loads(facts[key])
-            parameters = found["parameters"]
-            apis[name] = ApiFact(
-                found["exists"],
-                None if parameters is None else tuple((each[0], each[1]) for each in parameters),
-                tuple(found["nearest"]),
-                found["warning"],
-            )
+            apis[name] = read_fact(facts[key])
     judgements = [_judge(check, plan, latest) for check in plan.checks]
     return Report(judgements, apis, tally, plan.unavailable)
 
@@ -283,6 +265,7 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         choose_tolerance(op, case),
         equal_nan=case.equal_nan,
         defaults=choose_defaults(case),
+        device=DEVICE_DEFAULTS.get((record.framework, record.device)),
     )
     if comparison.agrees:
         return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
@@ -334,27 +317,6 @@ def list_failures(report: Report, fail_on: Iterable[str]) -> list[Fault]:
                     judgement.place or check.variant.place,
                     judgement.verdict.value,
                     f"{where}: {judgement.reason}",
-                )
-            )
-    return faults
-
-
-def list_api_faults(report: Report, registry: Registry, ops: Iterable[Op]) -> list[Fault]:
-    """Return a fault for each API name that does not exist in its framework."""
-    faults = []
-    for op in ops:
-        for key, variant in op.variants.items():
-            fact = report.apis.get((key, variant.api or ""))
-            if fact is None or fact.exists or variant.unsupported is not None:
-                continue
-            label = registry.find_label(key)
-            nearest = ", ".join(fact.nearest)
-            faults.append(
-                Fault(
-                    variant.api_place or variant.place,
-                    "no-such-api",
-                    f"{op.operation}: {variant.api!r} does not exist in the installed {label}",
-                    f"nearest: {nearest}" if nearest else "check the name",
                 )
             )
     return faults

@@ -293,7 +293,7 @@ def test_missing_api_has_no_link_and_names_the_nearest(site):
     assert panel.select_one("a.optabs-api") is None
     note = find_text(panel, ".optabs-api-note")
     assert "no such name in the installed Fake" in note
-    assert note.endswith("nearest: add")
+    assert note.endswith("nearest: fakeframework.add")
 
 
 @pytest.mark.parametrize(

@@ -523,11 +523,31 @@ def test_existing_names_have_parameters(session: Session) -> None:
             ["y", "positional_or_keyword"],
             ["alpha", "keyword_only"],
         ],
+        "called": None,
+        "missing": None,
         "nearest": [],
         "warning": None,
     }
     assert found["fakeframework.abs"]["exists"]
-    assert found["fakeframework.Scale"]["parameters"] == [["factor", "positional_or_keyword"]]
+    scale = found["fakeframework.Scale"]
+    assert scale["parameters"] == [["factor", "positional_or_keyword"]]
+    assert scale["called"] == [["x", "positional_or_keyword"]]
+
+
+def test_a_metaclass_does_not_hide_the_constructor(session: Session) -> None:
+    session.evaluate(
+        "import fakeframework\n"
+        "class Meta(type):\n"
+        "    def __call__(cls, *args, **kwargs): return super().__call__(*args, **kwargs)\n"
+        "class Layer(metaclass=Meta):\n"
+        "    def __init__(self, width, *, bias=True): pass\n"
+        "    def forward(self, inputs): pass\n"
+        "fakeframework.Layer = Layer\n"
+        "result = 1"
+    )
+    found = session.resolve("fakeframework.Layer")["fakeframework.Layer"]
+    assert found["parameters"] == [["width", "positional_or_keyword"], ["bias", "keyword_only"]]
+    assert found["called"] == [["inputs", "positional_or_keyword"]]
 
 
 def test_names_without_a_signature_exist(session: Session) -> None:
@@ -539,13 +559,42 @@ def test_names_without_a_signature_exist(session: Session) -> None:
 def test_missing_names_come_with_the_nearest(session: Session) -> None:
     found = session.resolve("fakeframework.Absolut", "fakeframework.zzz", "fakeframewrk.sin", "..")
     assert not any(each["exists"] for each in found.values())
-    assert found["fakeframework.Absolut"]["nearest"][0] == "absolute"
+    assert found["fakeframework.Absolut"]["nearest"] == ["fakeframework.absolute"]
     assert found["fakeframework.zzz"]["nearest"] == []
+    assert found["fakeframework.zzz"]["missing"] == "fakeframework.zzz"
+    assert found["fakeframewrk.sin"]["missing"] == "fakeframewrk"
+
+
+@pytest.mark.parametrize(
+    ("api", "nearest"),
+    [
+        ("fakeframework.Sin", ["fakeframework.sin"]),  # but for case
+        ("fakeframework.set_defaultdtype", ["fakeframework.set_default_dtype"]),
+        ("fakeframework.nothing.Sin", ["fakeframework.sin"]),  # a namespace that is not there
+        ("fakeframework.shout", ["fakeframework.chatty.shout"]),  # another namespace
+        ("fakeframework.chatty.EXP", ["fakeframework.exp"]),
+        ("fakeframework.saxophone", []),  # some letters in common are nothing
+        ("fakeframework.sin.x", []),
+    ],
+)
+def test_nearest_names_are_near(session: Session, api: str, nearest: list[str]) -> None:
+    session.resolve("fakeframework.chatty.shout")
+    found = session.resolve(api)[api]
+    assert (found["exists"], found["nearest"]) == (False, nearest)
 
 
 def test_a_deprecated_name_comes_with_its_warning(session: Session) -> None:
     found = session.resolve("fakeframework.old_sin")["fakeframework.old_sin"]
     assert (found["exists"], found["warning"]) == (True, "old_sin is deprecated, use sin")
+    # Each time, not only the first one.
+    assert session.resolve("fakeframework.old_sin")["fakeframework.old_sin"] == found
+
+
+def test_what_warns_when_it_is_called_is_deprecated_too(session: Session) -> None:
+    session.evaluate(
+        "import fakeframework\nfakeframework.cos.__deprecated__ = 'use sin'\nresult = 1"
+    )
+    assert session.resolve("fakeframework.cos")["fakeframework.cos"]["warning"] == "use sin"
 
 
 def test_modules_are_imported_and_what_they_print_stays_out_of_the_replies(
@@ -553,7 +602,7 @@ def test_modules_are_imported_and_what_they_print_stays_out_of_the_replies(
 ) -> None:
     found = session.resolve("fakeframework.chatty.shout", "fakeframework.chatty.shot")
     assert found["fakeframework.chatty.shout"]["exists"]
-    assert found["fakeframework.chatty.shot"]["nearest"] == ["shout"]
+    assert found["fakeframework.chatty.shot"]["nearest"] == ["fakeframework.chatty.shout"]
 
 
 def test_a_module_that_exits_does_not_exist(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import yaml
 
 from optabs.catalog.check import RESERVED_PAGES
 from optabs.catalog.load import SUFFIX, load_file
-from optabs.catalog.source import parse_yaml, read_yaml
+from optabs.catalog.source import YamlDocument, parse_yaml, read_yaml
 from optabs.errors import CatalogError, Fault, OptabsError, Place
 
 _GENERATED = re.compile(
@@ -73,12 +74,7 @@ def import_entries(
         OptabsError: it is no list of entries, or the folder cannot be written, or holds a file
             of the same name with other content.
     """
-    try:
-        document = read_yaml(file, str(file))
-    except OSError as error:
-        raise OptabsError(f"cannot read {file}: {error.strerror}") from error
-    if document.data is None:
-        raise CatalogError(document.faults)
+    document = _read_list(file)
     data = document.data if isinstance(document.data, list) else [document.data]
     report = ImportReport(oddities=list(document.faults))
     entries: dict[int, dict[str, Any]] = {}
@@ -105,6 +101,26 @@ def import_entries(
     return report
 
 
+def _read_list(file: Path) -> YamlDocument:
+    try:
+        document = read_yaml(file, str(file))
+        if file.suffix.lower() == ".json":
+            # JSON is no YAML where it comes to escapes, NaN and infinities; places are the same.
+            document.data = json.loads(file.read_bytes())
+            document.faults = [each for each in document.faults if document.root is not None]
+    except OSError as error:
+        raise OptabsError(f"cannot read {file}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        place = Place(str(file), error.lineno, error.colno)
+        raise CatalogError([Fault(place, "invalid-json", error.msg, "check it there")]) from error
+    except (UnicodeDecodeError, RecursionError):
+        document.data = None
+    if document.data is None:
+        nothing = Fault(Place(str(file)), "empty-file", "there is no entry in it", "name a list")
+        raise CatalogError(document.faults or [nothing])
+    return document
+
+
 def choose_pages(names: Mapping[int, str]) -> dict[int, str]:
     """Return a page name for each op: its name in lower case, with a number where that is taken.
 
@@ -114,15 +130,19 @@ def choose_pages(names: Mapping[int, str]) -> dict[int, str]:
     pages: dict[int, str] = {}
     taken: set[str] = set()
     for index, name in sorted(names.items(), key=lambda item: (item[1], item[0])):
-        wanted = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:100] or "op"
-        if wanted in RESERVED_PAGES:
-            wanted = f"op-{wanted}"
+        wanted = make_page(name)
         page, number = wanted, 2
         while page in taken:
             page, number = f"{wanted}-{number}", number + 1
         taken.add(page)
         pages[index] = page
     return pages
+
+
+def make_page(name: str) -> str:
+    """Return the page name of an op, where it is free."""
+    page = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:100] or "op"
+    return f"op-{page}" if page in RESERVED_PAGES else page
 
 
 def describe_description(entry: Mapping[str, Any]) -> str:
@@ -141,8 +161,12 @@ def dump_entry(entry: Mapping[str, Any]) -> str:
 
 
 def _write_entry(entry: Mapping[str, Any], target: Path) -> None:
-    text = dump_entry(entry)
-    if not _is_same(parse_yaml(text.encode(), target.name).data, entry):
+    try:
+        text = dump_entry(entry)
+        kept = _is_same(parse_yaml(text.encode(), target.name).data, entry)
+    except UnicodeEncodeError:  # half a character, as JSON can have it
+        kept = False
+    if not kept:
         raise OptabsError(
             f"the entry {entry['operation']!r} cannot be written as YAML without loss",
             "report this, with the entry",
@@ -172,11 +196,11 @@ def _note_oddities(
     entry: Mapping[str, Any], page: str, target: Path, place: Place, report: ImportReport
 ) -> None:
     name = entry["operation"]
-    if re.search(r"-\d+$", page) and page != name.lower():
+    if page != make_page(name):
         report.note(
             place,
             "same-name",
-            f"{name!r} collides with another name but for case",
+            f"{name!r} differs from another name in case or signs only",
             f"its page is {page!r}",
         )
     mark = describe_description(entry)

@@ -434,6 +434,13 @@ class _Builder:
         return Variant(
             framework=key,
             place=place,
+            argument_places={
+                **{name: self.place((*path, "args", name)) for name in item.get("args", {})},
+                **{
+                    name: self.document.find_key_place((*path, "inject_args", name))
+                    for name in item.get("inject_args", {})
+                },
+            },
             not_synthesised=tuple(key for key, _, _ in NOT_SYNTHESISED if item.get(key)),
             examples=examples,
             faults=self.document.find_faults(path),

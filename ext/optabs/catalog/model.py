@@ -189,6 +189,8 @@ class Variant:
     api: str | None = None
     api_place: Place | None = None
     args: Mapping[str, str | None] = field(default_factory=dict)
+    argument_places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each name of `args` and `inject_args` is written."""
     inject_args: Mapping[str, Any] = field(default_factory=dict)
     pack_to_tuple: str | None = None
     pack_as: str = "Tuple"

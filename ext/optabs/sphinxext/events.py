@@ -14,6 +14,7 @@ from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.matching import get_matching_files
 
+from optabs.apis import list_api_faults
 from optabs.catalog.load import SUFFIX, find_files
 from optabs.catalog.model import Catalog
 from optabs.errors import Fault, LedgerError, OptabsError, Place, suggest_name
@@ -26,7 +27,7 @@ from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
 from optabs.sphinxext.links import Links
 from optabs.sphinxext.parser import UNREADABLE
-from optabs.verify import list_api_faults, list_failures
+from optabs.verify import list_failures
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -236,7 +237,7 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     with _report_errors(), Ledger(build.project.ledger) as ledger:
         report = build.judge(ledger)
     failures = list_failures(report, app.config.optabs_fail_on)
-    for fault in [*failures, *list_api_faults(report, build.registry, build.catalog.ops)]:
+    for fault in [*failures, *list_api_faults(report.apis, build.registry, build.catalog.ops)]:
         _warn(app, fault)
     file = _find_pages_file(app)
     known = read_pages(file)

@@ -7,69 +7,178 @@ import difflib
 import importlib
 import inspect
 import io
+import re
+import sys
 import warnings
+
+# Below this ratio names have letters in common, and nothing else.
+_CLOSE = 0.75
+_SHOWN = 3
+_DEPTH = 3  # a.b.c
+_CALLS = ("forward", "call", "__call__")
+_INTERNAL = ("src", "python", "aten", "prims", "raw_ops")
+"""Modules whose names are not for users, though nothing in their own name says so."""
+_warned = {}
+"""What importing a module said, which it says only once."""
+_modules = {}
+"""The public names of each public module, by package."""
 
 
 def resolve_api(api):
-    """Return ``{"exists", "parameters", "nearest", "warning"}`` for a dotted name.
+    """Return ``{"exists", "parameters", "called", "missing", "nearest", "warning"}`` for a name.
 
-    `parameters` is None where there is no signature to be had; `nearest` holds names that do exist;
-    `warning` is what the framework says when the name is used (moved, deprecated).
+    `parameters` are [name, kind] pairs, of a class those of its constructor, and None where there
+    is no signature to be had; `called` those with which the instances of a class are called.
+    `missing` is the first part of the name that is not there, `nearest` holds names that are.
+    `warning` is what the framework says where the name is used (moved, deprecated).
     """
     with (
-        warnings.catch_warnings(record=True) as caught,
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
     ):
-        warnings.simplefilter("always")
-        found, parent, missing = _find(api)
-        warning = next(
-            (
-                str(item.message)
-                for item in caught
-                if issubclass(item.category, (DeprecationWarning, FutureWarning))
-            ),
-            None,
-        )
+        found, parents, missing, said = _find(api)
+        exists = missing is None
         return {
-            "exists": missing is None,
-            "parameters": _list_parameters(found) if missing is None else None,
-            "nearest": _find_nearest(parent, missing) if missing is not None else [],
-            "warning": warning,
+            "exists": exists,
+            "parameters": _list_parameters(found) if exists else None,
+            "called": _list_called(found) if exists else None,
+            "missing": missing,
+            "nearest": [] if exists else _find_nearest(api, parents),
+            "warning": _find_warning(api, found, said) if exists else None,
         }
 
 
 def _find(api):
-    """Return (object, the last thing that was found, the part that is missing or None)."""
+    """Return (object, the things on the way, the part that is missing or None, warnings)."""
     parts = api.split(".")
-    try:
-        found = importlib.import_module(parts[0])
-    except BaseException:
-        return None, None, parts[0]
-    for number, part in enumerate(parts[1:], 2):
-        try:
-            found = getattr(found, part)
-        except BaseException:
+    parents, said = [], []
+    for number, part in enumerate(parts, 1):
+        name = ".".join(parts[:number])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             try:
-                found = importlib.import_module(".".join(parts[:number]))
+                found = _take(parents[-1], part, name) if parents else importlib.import_module(name)
             except BaseException:
-                return None, found, part
-    return found, found, None
+                return None, parents, name, said
+        messages = [
+            str(item.message)
+            for item in caught
+            if issubclass(item.category, (DeprecationWarning, FutureWarning))
+            or "Deprecat" in item.category.__name__
+        ]
+        if inspect.ismodule(found):
+            messages = _warned.setdefault(name, messages)
+        said += messages
+        parents.append(found)
+    return found, parents, None, said
+
+
+def _take(parent, part, name):
+    try:
+        return getattr(parent, part)
+    except BaseException:
+        return importlib.import_module(name)
+
+
+def _find_warning(api, found, said):
+    """Return what is said of the name itself: importing may stir up warnings of other things."""
+    parts = "|".join(map(re.escape, api.split(".")[1:]))
+    for message in said:
+        if parts and re.search(r"\b({})\b".format(parts), message):
+            return message
+    try:
+        marked = found.__deprecated__  # PEP 702; such a function warns when it is called
+    except BaseException:
+        return None
+    return marked if isinstance(marked, str) else None
 
 
 def _list_parameters(found):
     try:
-        parameters = inspect.signature(found).parameters.values()
+        parameters = _read_signature(found)
+        kinds = {kind for _, kind in parameters}
+        if inspect.isclass(found) and kinds <= {"var_positional", "var_keyword"}:
+            # The metaclass passes on what it is called with.
+            parameters = _read_signature(found.__init__)[1:]
     except BaseException:
         return None
+    return parameters
+
+
+def _list_called(found):
+    if not inspect.isclass(found):
+        return None
+    for name in _CALLS:
+        with contextlib.suppress(BaseException):
+            return _read_signature(inspect.getattr_static(found, name))[1:]
+    return None
+
+
+def _read_signature(found):
+    parameters = inspect.signature(found).parameters.values()
     return [[parameter.name, parameter.kind.name.lower()] for parameter in parameters]
 
 
-def _find_nearest(parent, missing):
+# --- nearest names --------------------------------------------------------------------------------
+
+
+def _find_nearest(api, parents):
+    """Return full names that exist: the same but for case and underscores, else alike ones."""
+    if not parents:
+        return []
+    parts = api.split(".")
+    path, missing = ".".join(parts[: len(parents)]), parts[len(parents)]
+    siblings = {"{}.{}".format(path, name): name for name in _list_public(parents[-1])}
+    wanted = {_fold(missing), _fold(parts[-1])}
+    same = [full for full, name in siblings.items() if _fold(name) in wanted]
+    elsewhere = [
+        "{}.{}".format(module, name)
+        for module, names in _list_modules(parts[0]).items()
+        for name in names
+        if _fold(name) in wanted
+    ]
+    elsewhere.sort(key=lambda full: (full.count("."), len(full), full))
+    known = {}
+    for full in same + elsewhere:
+        found = _find(full)[0]
+        if found is not None and not inspect.ismodule(found):
+            known.setdefault(id(found), full)  # the same thing has many names
+    if known:
+        return list(known.values())[:_SHOWN]
+    folded = {_fold(name): full for full, name in siblings.items()}
+    close = difflib.get_close_matches(_fold(missing), folded, n=_SHOWN, cutoff=_CLOSE)
+    return [folded[name] for name in close]
+
+
+def _list_modules(root):
+    """Return the public names in each public module of a package, but for the deep modules."""
+    if root not in _modules:
+        waiting, seen = [(root, sys.modules[root])], set()
+        found = _modules[root] = {}
+        while waiting:
+            path, module = waiting.pop(0)
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            found[path] = _list_public(module)
+            for name in found[path] if path.count(".") < _DEPTH - 1 else ():
+                # Not `getattr`: it may import what is of no use here.
+                child = vars(module).get(name)
+                if not inspect.ismodule(child) or name in _INTERNAL:
+                    continue
+                parts = child.__name__.split(".")
+                if (parts[0], parts[-1]) == (root, name):  # neither foreign nor an alias
+                    waiting.append(("{}.{}".format(path, name), child))
+    return _modules[root]
+
+
+def _list_public(parent):
+    """Return the names in a namespace that are not private."""
     try:
-        names = [name for name in dir(parent) if not name.startswith("_")]
+        return [name for name in dir(parent) if not name.startswith("_")]
     except BaseException:
         return []
-    folded = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(missing.casefold(), folded, n=3, cutoff=0.6)
-    return [folded[name] for name in close]
+
+
+def _fold(name):
+    return name.replace("_", "").casefold()
