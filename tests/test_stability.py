@@ -199,7 +199,7 @@ def test_a_change_of_global_state_is_a_note(site: Any) -> None:
         (line,) = list_lines(done.stdout, "note ")
         assert re.match(
             PLACE.format("changes") + "note changes-state Changes, fake, case basic on cpu: "
-            "umask, default dtype$",
+            "default dtype, umask$",
             line,
         )
         assert f"executed {executed}" in done.stdout

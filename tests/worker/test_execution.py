@@ -569,7 +569,7 @@ import fakeframework as ff
         ("kept = subprocess.Popen(['sleep', '60'])", ["processes left running"]),
         (
             "os.umask(0o777)\nos.environ['A'] = '1'\nff.set_default_dtype('float64')\nff.sin = 0",
-            ["umask", "environment variables (A)", "fakeframework.sin", "default dtype"],
+            ["environment variables (A)", "fakeframework.sin", "default dtype", "umask"],
         ),
         ("os.umask(0o777)\n1 / 0", ["umask"]),
     ],
@@ -609,6 +609,35 @@ def test_what_an_example_changes_is_named_once(
 )
 def test_what_examples_can_hardly_avoid_is_not_named(session: Session, code: str) -> None:
     assert session.run(HEAD + code)["changes"] == []
+
+
+MEDDLE = "import fakeframework.meddling, importlib\n"
+
+
+def test_what_an_import_changes_is_not_the_examples_doing(session: Session) -> None:
+    assert session.run(f"{HEAD}{MEDDLE}os.umask(0)")["changes"] == ["umask"]
+    # What the import has put into the framework stays and is nobody's change.
+    code = "import fakeframework as ff\nresult = ff.exp is ff.cos"
+    assert session.run(code)["changes"] == []
+    assert session.evaluate(code) is True
+    assert session.evaluate("import fakeframework as ff\nresult = ff.array(0.5).dtype") == "float32"
+    assert session.run(f"{HEAD}{MEDDLE}ff.exp = ff.sin")["changes"] == ["fakeframework.exp"]
+    assert session.evaluate(code) is True
+
+
+def test_what_an_example_changes_beside_an_import_is_named(session: Session) -> None:
+    reply = session.run(f"{HEAD}ff.sin = 1\n{MEDDLE}os.environ['B'] = '1'; sys.argv = []")
+    assert reply["changes"] == ["sys.argv", "environment variables (B)", "fakeframework.sin"]
+
+
+def test_imports_look_as_ever(session: Session) -> None:
+    error = session.run("def f():\n    import nowhere\nf()")["error"]
+    frames = [line for line in error["traceback"].splitlines() if "File" in line]
+    assert frames == ['  File "<example>", line 3, in <module>', '  File "<example>", line 2, in f']
+    error = session.run("import fakeframework.leaving")["error"]
+    assert error["type"] == "SystemExit"
+    frames = [line.split('"')[1] for line in error["traceback"].splitlines() if "File" in line]
+    assert frames == ["<example>", "fakeframework/leaving.py"]
 
 
 def test_a_framework_need_not_describe_its_state(

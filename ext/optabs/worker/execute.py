@@ -13,8 +13,9 @@ import traceback
 import types
 
 from .capture import open_file
+from .imports import ImportWatch
 from .namespaces import Namespaces
-from .state import FILENAME, SEED, GlobalState
+from .state import FILENAME, SEED, GlobalState, name_changes
 from .values import clean_text, encode_value
 
 # Beyond the limit that the one who waits enforces; this one holds when nobody waits any more.
@@ -49,6 +50,7 @@ class Executor:
         self.globals = GlobalState(capture.stack_fd)
         self.namespaces = Namespaces(_list_namespaces(adapter))
         self.settings = self._describe()
+        self.imports = ImportWatch(self._list_changes, self._accept)
         self.main = sys.modules["__main__"]
         self.threads = _thread._count()
         self.has_children = _has_children()
@@ -67,16 +69,18 @@ class Executor:
         try:
             compiled = compile(code, FILENAME, "exec", dont_inherit=True)
             started = time.perf_counter()
-            exec(compiled, module.__dict__)  # it is what we are for
+            with self.imports:
+                exec(compiled, module.__dict__)  # it is what we are for
             self.adapter.synchronize()
         except BaseException as fault:  # sys.exit and KeyboardInterrupt are the example's, too
             error = fault
         reply["seconds"] = time.perf_counter() - started
         if os.getpid() != self.process:
             _end_fork(error)
+        self._restore(self.globals.restore_basis)
+        changes = self._restore(self._list_changes) or []
         self._restore(self.globals.restore)
-        changes = [*self.globals.changes, *(self._restore(self.namespaces.restore) or ())]
-        settings = self._list_settings()
+        self._restore(self.namespaces.restore)
         if error is None:
             try:
                 reply["results"] = self._encode(module, names)
@@ -89,12 +93,14 @@ class Executor:
         sys.modules["__main__"] = self.main
         del module, error
         self._restore(self.adapter.reset, self.device, SEED)
-        if settings and self._list_settings():
-            self.spoiled = True
+        if changes:
+            self._check_settings()
         left = self._find_what_is_left()
         if left:
             self.spoiled = True
-        reply["changes"] = [clean_text(name) for name in (*changes, *settings, *left)]
+        changes += [*self.globals.changes, *left]
+        own = [each for each in changes if each not in self.imports.changes]
+        reply["changes"] = name_changes(own)
         return reply
 
     def _make_module(self, code):
@@ -123,6 +129,14 @@ class Executor:
             self.spoiled = True
             return None
 
+    def _list_changes(self):
+        """Return (what, which) for all that is not as it was, as far as imports may change it."""
+        names = [(name, "") for name in self.namespaces.list_changes()]
+        return [*self.globals.list_changes(), *names, *self._list_settings()]
+
+    def _accept(self, changes):
+        self.namespaces.accept({what for what, _ in changes})
+
     def _describe(self):
         describe = getattr(self.adapter, "describe_state", None)
         return describe() if describe else {}
@@ -134,9 +148,17 @@ class Executor:
             if found == self.settings:
                 return []
             # What is new belongs to a part of the framework that was loaded meanwhile.
-            return [name for name, value in self.settings.items() if found.get(name) != value]
+            return [(name, "") for name, value in self.settings.items() if found.get(name) != value]
         except BaseException:
-            return ["settings of the framework, which cannot be read any more"]
+            return [("settings of the framework, which cannot be read any more", "")]
+
+    def _check_settings(self):
+        """See that the framework's settings are as they were, but for what imports have changed."""
+        left = self._list_settings()
+        if set(left) - self.imports.changes:
+            self.spoiled = True
+        elif left:
+            self.settings = self._describe()
 
     def _find_what_is_left(self):
         """Return what of the example lives on and could disturb the next, if anything does."""
@@ -146,7 +168,7 @@ class Executor:
         deadline = time.monotonic() + GRACE_SECONDS
         while self._list_company():
             if time.monotonic() > deadline:
-                return self._list_company()
+                return [(name, "") for name in self._list_company()]
             time.sleep(0.002)
         return []
 

@@ -16,9 +16,19 @@ class Namespaces:
     def __init__(self, modules):
         self.namespaces = [_Namespace(module) for module in modules]
 
+    def list_changes(self):
+        """Return the full names of what was replaced or deleted."""
+        return [name for each in self.namespaces for name in each.list_changes()]
+
     def restore(self):
-        """Put back what was replaced or deleted; returns the full names."""
-        return [name for each in self.namespaces for name in each.restore()]
+        """Put back what was replaced or deleted."""
+        for each in self.namespaces:
+            each.restore()
+
+    def accept(self, names):
+        """Take what now stands under some full names for what belongs there."""
+        for each in self.namespaces:
+            each.accept(names)
 
 
 class _Namespace:
@@ -34,17 +44,28 @@ class _Namespace:
         self.read = itemgetter(*self.names)
         self.values = self.read(vars(module))
 
-    def restore(self):
-        with contextlib.suppress(Exception):  # one is gone, or is an array without a truth value
-            if self.read(vars(self.module)) == self.values:
-                return []
-        return list(self._put_back())
+    def list_changes(self):
+        return [self._complete(name) for name, _ in self._find_changed()]
 
-    def _put_back(self):
+    def restore(self):
+        for name, value in self._find_changed():
+            setattr(self.module, name, value)
+
+    def accept(self, names):
         members = vars(self.module)
-        for name, value in zip(self.names, self.values):
-            found = members.get(name, self)
-            # A submodule of the same name takes an attribute's place when it is imported.
-            if found is not value and not isinstance(found, types.ModuleType):
-                setattr(self.module, name, value)
-                yield "{}.{}".format(self.module.__name__, name)
+        self.values = tuple(
+            members.get(name, value) if self._complete(name) in names else value
+            for name, value in zip(self.names, self.values)
+        )
+
+    def _find_changed(self):
+        """Return (name, the value that belongs there) of all that is not there any more."""
+        members = vars(self.module)
+        with contextlib.suppress(Exception):  # one is gone, or is an array without a truth value
+            if self.read(members) == self.values:
+                return []
+        pairs = zip(self.names, self.values)
+        return [(name, value) for name, value in pairs if members.get(name, self) is not value]
+
+    def _complete(self, name):
+        return "{}.{}".format(self.module.__name__, name)

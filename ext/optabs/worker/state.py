@@ -47,6 +47,7 @@ class GlobalState:
         """Take note of everything. The stacks of crashes and hangs go to `stack_fd`."""
         self.stack_fd = stack_fd
         sys.argv = [FILENAME]
+        self.variables = os.environ  # an example may put something else in its place
         self.environ = dict(os.environ)
         self.builtins = dict(vars(builtins))
         self.hooks = [
@@ -79,39 +80,64 @@ class GlobalState:
         self.changes = []
         self.restore()
 
-    def restore(self):
-        """Put everything back, with an empty working folder; `changes` then names what was changed.
+    def list_changes(self):
+        """Return (what, which) for all that is not as it was, as far as imports may change it."""
+        found = [
+            (_name_attribute(owner, name), "")
+            for owner, name, hook in self.hooks
+            if getattr(owner, name, None) is not hook
+        ]
+        found += [
+            (_name_attribute(owner, name), "")
+            for owner, name, items, content in self.lists
+            if getattr(owner, name, None) is not items or items != content
+        ]
+        if self.variables != self.environ:
+            differences = set(self.variables.items()) ^ set(self.environ.items())
+            found += [("environment variables", name) for name, _ in differences]
+        logging = sys.modules.get("logging")
+        if logging and _read_logging(logging) != self.logging:
+            found.append(("logging", ""))
+        if sys.getrecursionlimit() != self.recursion_limit:
+            found.append(("recursion limit", ""))
+        if self.numpy:
+            numpy = sys.modules["numpy"]
+            if numpy.geterr() != self.numpy[0]:
+                found.append(("NumPy's error handling", ""))
+            if numpy.get_printoptions() != self.numpy[1]:
+                found.append(("NumPy's print options", ""))
+        return found
 
-        What examples can hardly avoid is not named: random draws, files in the working folder.
+    def restore(self):
+        """Put everything back, with an empty working folder.
+
+        Adds to `changes` what was changed beside `list_changes`. What examples can hardly avoid is
+        not named: random draws, files in the working folder.
 
         Raises whatever an example's damage leads to: the process is of no use then.
         """
-        self.changes = []
-        self._note("recursion limit", sys.getrecursionlimit() != self.recursion_limit)
-        sys.setrecursionlimit(self.recursion_limit)
         self._restore_names()
         self._restore_process()
         self._restore_folder()
         if os.environ != self.environ:
-            differences = set(os.environ.items()) ^ set(self.environ.items())
-            names = {name for name, _ in differences}
-            self.changes.append(_name_change("environment variables", names))
             os.environ.clear()
             os.environ.update(self.environ)
         random.seed(SEED)
         if self.numpy:
             numpy = sys.modules["numpy"]
             numpy.random.seed(SEED)
-            self._note("NumPy's error handling", numpy.geterr() != self.numpy[0])
             numpy.seterr(**self.numpy[0])
-            self._note("NumPy's print options", numpy.get_printoptions() != self.numpy[1])
             numpy.set_printoptions(**self.numpy[1])
 
     def _note(self, name, changed):
         if changed:
-            self.changes.append(name)
+            self.changes.append((name, ""))
 
-    def _restore_names(self):
+    def restore_basis(self):
+        """Put back what everything else here rests on; begins a new list of `changes`."""
+        self.changes = []
+        self._note("recursion limit", sys.getrecursionlimit() != self.recursion_limit)
+        sys.setrecursionlimit(self.recursion_limit)
         names = vars(builtins)
         if names != self.builtins:
             found = names.copy()
@@ -119,15 +145,13 @@ class GlobalState:
                 del names[name]
             names.update(self.builtins)
             # By identity: what stands there now may be compared by element.
-            differences = [
-                str(name)
+            self.changes += [
+                ("builtins", str(name))
                 for name in {**names, **found}
                 if found.get(name, self) is not names.get(name, self)
             ]
-            self.changes.append(_name_change("builtins", differences))
-        for owner, name, items, content in self.lists:
-            found = getattr(owner, name, None)
-            self._note(_name_attribute(owner, name), found is not items or items != content)
+
+    def _restore_names(self):
         # Any change of the filters clears Python's own cache of warnings already shown, which
         # would hide them from the next example.
         warnings.simplefilter("default")
@@ -136,22 +160,19 @@ class GlobalState:
             items[:] = content
             setattr(owner, name, items)
         for owner, name, hook in self.hooks:
-            found = getattr(owner, name, None)
-            self._note(_name_attribute(owner, name), found is not hook)
             setattr(owner, name, hook)
         logging = sys.modules.get("logging")
         if logging:
-            self._note("logging", _read_logging(logging) != self.logging)
             _write_logging(logging, *self.logging)
         # To ask for the folder sets it, too.
         usual = (None, self.environ.get("TMPDIR"))
         self._note("tempfile.tempdir", tempfile.tempdir not in usual)
         tempfile.tempdir = None
         if sys.gettrace() is not None:
-            self.changes.append("trace function")
+            self.changes.append(("trace function", ""))
             sys.settrace(None)
         if sys.getprofile() is not None:
-            self.changes.append("profile function")
+            self.changes.append(("profile function", ""))
             sys.setprofile(None)
         self._note("garbage collection", not gc.isenabled())
         gc.enable()
@@ -166,10 +187,8 @@ class GlobalState:
         faulthandler.disable()
         faulthandler.unregister(signal.SIGUSR1)
         changed = [each for each in self.handlers if signal.getsignal(each[0]) is not each[1]]
-        if changed:
-            names = [signal.Signals(number).name for number, _ in changed]
-            self.changes.append(_name_change("signal handlers", names))
         for number, handler in changed:
+            self.changes.append(("signal handlers", signal.Signals(number).name))
             signal.signal(number, handler)
         mask = signal.pthread_sigmask(signal.SIG_SETMASK, self.signal_mask)
         self._note("signal mask", mask != self.signal_mask)
@@ -183,18 +202,24 @@ class GlobalState:
                     if not os.listdir(self.folder):
                         return
                 else:
-                    self.changes.append("working folder")
+                    self.changes.append(("working folder", ""))
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = tempfile.mkdtemp(prefix="work-", dir=self.environ.get("TMPDIR"))
         os.chdir(self.folder)
 
 
-def _name_change(what, names):
-    """Return a name for what was changed, with the first few of its parts."""
-    shown = [name if name.isidentifier() else ascii(name) for name in sorted(names)[:MAX_NAMES]]
-    if len(names) > MAX_NAMES:
-        shown.append("...")
-    return "{} ({})".format(what, ", ".join(shown))
+def name_changes(changes):
+    """Return names for (what, which) pairs, each `what` once, with the first few of its parts."""
+    parts = {}
+    for what, which in changes:
+        parts.setdefault(what, set()).add(which)
+    names = []
+    for what, found in parts.items():
+        shown = [name if name.isidentifier() else ascii(name) for name in sorted(found) if name]
+        if len(shown) > MAX_NAMES:
+            shown[MAX_NAMES:] = ["..."]
+        names.append("{} ({})".format(what, ", ".join(shown)) if shown else what)
+    return names
 
 
 def _name_attribute(owner, name):
