@@ -80,7 +80,8 @@ class Executor:
         self._restore(self.globals.restore_basis)
         changes = self._restore(self._list_changes) or []
         self._restore(self.globals.restore)
-        self._restore(self.namespaces.restore)
+        if changes:
+            self._restore(self.namespaces.restore)
         if error is None:
             try:
                 reply["results"] = self._encode(module, names)

@@ -49,6 +49,7 @@ class GlobalState:
         sys.argv = [FILENAME]
         self.variables = os.environ  # an example may put something else in its place
         self.environ = dict(os.environ)
+        self.encoded = dict(os.environ._data)  # which is compared without decoding it
         self.builtins = dict(vars(builtins))
         self.hooks = [
             (owner, name, getattr(owner, name))
@@ -92,7 +93,7 @@ class GlobalState:
             for owner, name, items, content in self.lists
             if getattr(owner, name, None) is not items or items != content
         ]
-        if self.variables != self.environ:
+        if self.variables._data != self.encoded:
             differences = set(self.variables.items()) ^ set(self.environ.items())
             found += [("environment variables", name) for name, _ in differences]
         logging = sys.modules.get("logging")
@@ -119,15 +120,17 @@ class GlobalState:
         self._restore_names()
         self._restore_process()
         self._restore_folder()
-        if os.environ != self.environ:
+        if os.environ._data != self.encoded:
             os.environ.clear()
             os.environ.update(self.environ)
         random.seed(SEED)
         if self.numpy:
             numpy = sys.modules["numpy"]
             numpy.random.seed(SEED)
-            numpy.seterr(**self.numpy[0])
-            numpy.set_printoptions(**self.numpy[1])
+            if numpy.geterr() != self.numpy[0]:
+                numpy.seterr(**self.numpy[0])
+            if numpy.get_printoptions() != self.numpy[1]:
+                numpy.set_printoptions(**self.numpy[1])
 
     def _note(self, name, changed):
         if changed:

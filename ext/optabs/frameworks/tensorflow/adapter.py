@@ -34,14 +34,15 @@ _KERAS_SETTINGS = [
 _READ = {
     "eager execution": tf.executing_eagerly,
     "functions run eagerly": tf.config.functions_run_eagerly,
-    "soft device placement": tf.config.get_soft_device_placement,
-    "just-in-time compilation": tf.config.optimizer.get_jit,
+    # The public ways to read these take longer than all the others together.
+    "soft device placement": lambda: _context.context()._soft_device_placement,
+    "just-in-time compilation": lambda: _context.context()._optimizer_jit,
+    "log of device placement": lambda: _context.context()._log_device_placement,
     "TF32": tf.config.experimental.tensor_float_32_execution_enabled,
     "synchronous execution": tf.config.experimental.get_synchronous_execution,
     "deterministic ops": _config.is_op_determinism_enabled,
     "distribution strategy": tf.distribute.has_strategy,
     "traceback filtering": tf.debugging.is_traceback_filtering_enabled,
-    "log of device placement": tf.debugging.get_log_device_placement,
     "debug mode of datasets": lambda: _debug_mode.DEBUG_MODE,
     "NumPy behavior": lambda: _ops._numpy_style_slicing,
     "summary step": tf.summary.experimental.get_step,
