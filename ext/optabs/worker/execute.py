@@ -48,7 +48,8 @@ class Executor:
         self.process = os.getpid()
         self.adapter.reset(device, SEED)
         self.globals = GlobalState(capture.stack_fd)
-        self.namespaces = Namespaces(_list_namespaces(adapter))
+        moving = getattr(adapter, "MOVING_NAMES", ())
+        self.namespaces = Namespaces(_list_namespaces(adapter), moving)
         self.settings = self._describe()
         self.imports = ImportWatch(self._list_changes, self._accept)
         self.main = sys.modules["__main__"]

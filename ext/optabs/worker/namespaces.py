@@ -13,8 +13,9 @@ class Namespaces:
     What is added later is not looked at: frameworks load much of themselves when it is first used.
     """
 
-    def __init__(self, modules):
-        self.namespaces = [_Namespace(module) for module in modules]
+    def __init__(self, modules, moving=()):
+        """Take note of all public names but those, in full, that the framework itself replaces."""
+        self.namespaces = [_Namespace(module, moving) for module in modules]
 
     def list_changes(self):
         """Return the full names of what was replaced or deleted."""
@@ -32,12 +33,14 @@ class Namespaces:
 
 
 class _Namespace:
-    def __init__(self, module):
+    def __init__(self, module, moving):
         self.module = module
         names = [
             name
             for name, value in vars(module).items()
-            if not name.startswith("_") and not isinstance(value, types.ModuleType)
+            if not name.startswith("_")
+            and not isinstance(value, types.ModuleType)
+            and self._complete(name) not in moving
         ]
         # Of fewer than two names, `itemgetter` would give no tuple.
         self.names = ["__name__", "__doc__", *names]

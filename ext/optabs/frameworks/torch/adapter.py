@@ -80,6 +80,7 @@ _DEFAULTS = [(read, write, read()) for read, write in _SWITCHES.values()]
 
 # Public names that examples must not replace for others.
 NAMESPACES = (torch, torch.nn, torch.nn.functional, torch.linalg, torch.fft, torch.special)
+MOVING_NAMES = ("torch.Storage",)  # which PyTorch replaces itself when the default dtype is set
 
 # Hooks on all modules, as register_module_forward_hook and its like leave them.
 _HOOKS = [
