@@ -59,9 +59,10 @@ class ImportWatch:
             return self.original(*arguments)
         finally:
             added = self._list_changes() - before
-            self.changes |= added
-            with contextlib.suppress(Exception):
-                self.accept(added)
+            if added:
+                self.changes |= added
+                with contextlib.suppress(Exception):
+                    self.accept(added)
             self.thread = thread
 
     def _list_changes(self):
