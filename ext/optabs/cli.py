@@ -19,13 +19,20 @@ from optabs.errors import Fault, OptabsError, suggest_name
 from optabs.export import build_export, write_export
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
-from optabs.plan import DEFAULT_TIME_LIMIT, Options, make_plan
+from optabs.plan import DEFAULT_TIME_LIMIT, Options, Plan, make_plan
 from optabs.project import open_project
 from optabs.records import Verdict
 from optabs.run.console import RunProgress
 from optabs.run.fingerprint import compute_fingerprint
 from optabs.run.targets import find_reference, find_targets
 from optabs.run.warm import WarmWorkers
+from optabs.stability import (
+    Stability,
+    count_again,
+    isolate_examples,
+    list_changes,
+    repeat_examples,
+)
 from optabs.verify import (
     Judgement,
     Report,
@@ -86,6 +93,12 @@ def _read_seconds(text: str) -> float:
     return seconds
 
 
+def _read_repeats(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs above 1")
+    return int(text)
+
+
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="optabs", description="A catalogue of machine-learning ops, verified by running it."
@@ -126,6 +139,17 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     verify.add_argument(
         "--fresh", action="store_true", help="run everything again, whatever the ledger knows"
+    )
+    verify.add_argument(
+        "--repeat",
+        type=_read_repeats,
+        metavar="N",
+        help="run each example N times, and say where verdicts or results differ",
+    )
+    verify.add_argument(
+        "--isolate",
+        action="store_true",
+        help="run each example in a process of its own, too, and say where verdicts differ (slow)",
     )
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the export there")
     verify.set_defaults(command=_verify)
@@ -244,7 +268,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.framework:
         targets = [target for target in targets if target.framework in selected]
     reference = find_reference(registry, project.cache)
-    options = Options(tuple(arguments.device), arguments.time_limit, arguments.fresh)
+    fresh = bool(arguments.fresh or arguments.repeat or arguments.isolate)
+    options = Options(tuple(arguments.device), arguments.time_limit, fresh)
     narrowing = _Narrowing(arguments.op, selected if arguments.framework else None)
     entries: list[Entry] = []
     with Ledger(project.ledger) as ledger, WarmWorkers() as warm:
@@ -263,8 +288,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         tally.executed = progress.executed
         tally.seconds = time.monotonic() - started
         report = judge_plan(plan, ledger, tally)
+        stabilities = list(_run_again(plan, report, arguments))
     shown = list(narrowing.filter(catalog.ops))
-    missing = _print_report(shown, registry, report)
+    missing = _print_report(shown, registry, report, stabilities)
     if arguments.json:
         pages = {op.operation: project.find_docname(op.path) for op in shown}
         try:
@@ -274,7 +300,21 @@ def _verify(arguments: argparse.Namespace) -> int:
                 f"cannot write {arguments.json}: {error.strerror}", "name another file"
             ) from error
     bad = report.count()[Verdict.FAILED] + report.count()[Verdict.DIFFERS]
-    return 1 if bad or faults or missing else 0
+    unstable = any(each.faults for each in stabilities)
+    return 1 if bad or faults or missing or unstable else 0
+
+
+def _run_again(plan: Plan, report: Report, arguments: argparse.Namespace) -> Iterator[Stability]:
+    """Run the examples again in the ways that the command line asks for."""
+    count = count_again(plan)
+    if times := arguments.repeat:
+        print(f"optabs: running each example {times} times", file=sys.stderr)
+        with RunProgress(count * (times - 1), sys.stderr) as progress:
+            yield repeat_examples(plan, report, times, progress.watch)
+    if arguments.isolate:
+        print("optabs: running each example in a process of its own", file=sys.stderr)
+        with RunProgress(count, sys.stderr) as progress:
+            yield isolate_examples(plan, report, progress.watch)
 
 
 def _keep(entries: Iterable[Entry], kept: list[Entry]) -> Iterator[Op]:
@@ -319,7 +359,9 @@ class _Narrowing:
                 raise OptabsError(f"there is no op {name!r}", suggest_name(name, catalog.by_name))
 
 
-def _print_report(ops: Sequence[Op], registry: Registry, report: Report) -> list[Fault]:
+def _print_report(
+    ops: Sequence[Op], registry: Registry, report: Report, stabilities: Sequence[Stability]
+) -> list[Fault]:
     """Print the table, what failed, and the summary; returns the faults of API names."""
     keys = registry.sort_keys({key for op in ops for key in op.variants})
     rows = [["op", *keys]]
@@ -332,8 +374,13 @@ def _print_report(ops: Sequence[Op], registry: Registry, report: Report) -> list
         )
     failures = list_failures(report, (Verdict.FAILED, Verdict.DIFFERS))
     missing = list_api_faults(report.apis, registry, ops)
-    for fault in [*failures, *missing, *list_api_notes(report.apis, registry, ops)]:
+    notes = [*list_api_notes(report.apis, registry, ops), *list_changes(report)]
+    for fault in [*failures, *missing, *notes]:
         print(fault)
+    for stability in stabilities:
+        for fault in [*stability.faults, *stability.notes]:
+            print(fault)
+        print(f"optabs: {stability.summary}")
     for reason in report.list_reasons():
         print(f"optabs: not run: {reason}")
     print(report.summarise())

@@ -24,7 +24,7 @@ CREATE INDEX IF NOT EXISTS records_by_claim ON records (claim, ran_at);
 CREATE TABLE IF NOT EXISTS facts (
     key TEXT PRIMARY KEY, body TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
 """
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 500
 # SQLite answers "locked" at once, whatever the timeout, while another process switches to WAL.
 _OPEN_SECONDS = 60.0

@@ -69,6 +69,8 @@ class Record:
     precision: str
     ran_at: str
     """UTC, ISO 8601, to the second."""
+    changes: tuple[str, ...] = ()
+    """Names of the global state that the example changed, which was put back afterwards."""
 
     def to_json(self) -> str:
         """Return the record as one line of JSON."""
@@ -86,6 +88,7 @@ class Record:
             raise TypeError("a record is a JSON object")
         error = data.pop("error")
         outcome = Outcome(data.pop("outcome"))
+        data["changes"] = read_names(data["changes"])
         record = Record(**data, outcome=outcome, error=Error(**error) if error else None)
         for part in (record, record.error):
             for each in fields(part) if part else ():
@@ -102,7 +105,19 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "Error | None": (Error, type(None)),
     "float | None": (int, float, type(None)),
     "float": (int, float),
+    "tuple[str, ...]": (tuple,),
 }
+
+
+def read_names(value: Any) -> tuple[str, ...]:
+    """Return a JSON list of texts as a tuple.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise TypeError(f"{value!r} is no list of texts")
+    return tuple(value)
 
 
 def dump_json(value: Any) -> str:

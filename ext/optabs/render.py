@@ -227,6 +227,7 @@ def _make_result_context(judgement: Judgement) -> Context:
         "tolerance_reason": tolerance.reason if tolerance else "",
         "traceback": show_controls(judgement.traceback),
         "stderr": show_controls(record.stderr) if record and failed else "",
+        "changes": [show_controls(name) for name in record.changes] if record else [],
         "origin": "this build",
     }
 

@@ -308,15 +308,19 @@ def list_failures(report: Report, fail_on: Iterable[str]) -> list[Fault]:
     faults = []
     for judgement in report.judgements:
         if judgement.verdict.value in wanted:
-            check = judgement.check
-            where = f"{check.op.operation}, {check.variant.framework}"
-            if judgement.case and judgement.device:
-                where += f", case {judgement.case.id} on {judgement.device}"
             faults.append(
                 Fault(
-                    judgement.place or check.variant.place,
+                    judgement.place or judgement.check.variant.place,
                     judgement.verdict.value,
-                    f"{where}: {judgement.reason}",
+                    f"{name_check(judgement.check)}: {judgement.reason}",
                 )
             )
     return faults
+
+
+def name_check(check: Check) -> str:
+    """Return what a check is about, for messages: op, framework, case and device."""
+    name = f"{check.op.operation}, {check.variant.framework}"
+    if check.case and check.target:
+        name += f", case {check.case.id} on {check.target.device}"
+    return name

@@ -220,7 +220,7 @@ LATE = {
     "subprocess.Popen('while true; do echo noise; sleep 0.01; done', shell=True)",
     "handler": "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_DFL)\n"
     "signal.setitimer(signal.ITIMER_REAL, 0.05)",
-    "module": "import fakeframework\nfakeframework.seed = None",
+    "module": "import fakeframework\nfakeframework._generator = None",
 }
 
 

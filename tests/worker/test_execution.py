@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import struct
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from optabs.frameworks import Registry
+from optabs.run.environments import get_python
 from optabs.run.worker_process import WORKER, WorkerDied, WorkerProcess, WorkerSpec
 
 SECONDS = 30.0
@@ -125,6 +130,8 @@ def test_namespace_is_fresh(session: Session) -> None:
         ("random.random()", "random.random()"),
         ("ff.draw()", "ff.draw()"),
         ("ff.set_default_dtype('float64')", "ff.array(0.5).dtype"),
+        ("ff.sin = ff.cos", "ff.sin(ff.array(0.0)).data"),
+        ("del ff.sin", "ff.sin(ff.array(0.0)).data"),
         ("sys.stdout = None", "sys.stdout.fileno()"),
         ("sys.stdout = sys.__stdout__ = open(os.devnull, 'w')", "sys.stdout.fileno()"),
         ("os.close(1)", "sys.stdout.fileno()"),
@@ -463,7 +470,7 @@ def test_a_result_that_cannot_be_converted_is_the_examples_failure(session: Sess
         "import subprocess\nkept = subprocess.Popen(['sleep', '60'])",
         "import os, time\nif os.fork() == 0: time.sleep(60)",
         "import random\nrandom.seed = None",
-        "import fakeframework as ff\ndel ff.seed",
+        "import fakeframework as ff\nff._generator = None",
     ],
 )
 def test_a_worker_that_cannot_be_cleaned_answers_and_ends(session: Session, code: str) -> None:
@@ -509,6 +516,155 @@ def test_the_worker_ends_with_its_input(fake_spec: WorkerSpec) -> None:
         worker._process.stdin.close()  # type: ignore[union-attr]
         assert worker._process.wait(SECONDS) == 0
         assert not worker.scratch.exists()
+
+
+# --- what it says it has changed ------------------------------------------------------------------
+
+HEAD = """
+import builtins, contextlib, gc, logging, os, random, resource, signal, subprocess, sys, tempfile
+import threading, time, warnings
+import fakeframework as ff
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("ff.set_default_dtype('float64')", ["default dtype"]),
+        ("ff.sin = ff.cos", ["fakeframework.sin"]),
+        ("del ff.sin, ff.cos", ["fakeframework.sin", "fakeframework.cos"]),
+        (
+            "class Odd:\n    def __eq__(self, other): raise ValueError\nff.exp = Odd()",
+            ["fakeframework.exp"],
+        ),
+        ("del ff._default_dtype", ["settings of the framework, which cannot be read any more"]),
+        ("os.environ['LEAK'] = '1'; del os.environ['TZ']", ["environment variables (LEAK, TZ)"]),
+        (
+            "os.environ.update(dict.fromkeys('hgfedcb', ''))",
+            ["environment variables (b, c, d, e, f, ...)"],
+        ),
+        ("os.environ['a\\nb'] = '1'", [r"environment variables ('a\nb')"]),
+        ("os.environ = {}", ["os.environ"]),
+        ("os.mkdir('sub'); os.chdir('sub')", ["working folder"]),
+        ("os.chdir('/')", ["working folder"]),
+        ("sys.path.insert(0, '/leak')", ["sys.path"]),
+        ("sys.path = list(sys.path)", ["sys.path"]),
+        ("sys.path = None", ["sys.path"]),
+        ("warnings.simplefilter('error')", ["warnings.filters"]),
+        ("warnings.showwarning = print", ["warnings.showwarning"]),
+        ("sys.setrecursionlimit(500)", ["recursion limit"]),
+        ("sys.excepthook = print", ["sys.excepthook"]),
+        ("sys.settrace(lambda *_: None)", ["trace function"]),
+        ("sys.setprofile(lambda *_: None)", ["profile function"]),
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", ["signal handlers (SIGTERM)"]),
+        ("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])", ["signal mask"]),
+        ("resource.setrlimit(7, (9, resource.getrlimit(7)[1]))", ["resource limits"]),
+        ("builtins.leak = 1", ["builtins (leak)"]),
+        ("builtins.len = None; del builtins.print", ["builtins (len, print)"]),
+        ("os.umask(0o777)", ["umask"]),
+        ("logging.basicConfig(level='DEBUG')", ["logging"]),
+        ("tempfile.tempdir = '/nowhere'", ["tempfile.tempdir"]),
+        ("gc.disable()", ["garbage collection"]),
+        ("threading.Thread(target=time.sleep, args=(60,)).start()", ["threads left running"]),
+        ("kept = subprocess.Popen(['sleep', '60'])", ["processes left running"]),
+        (
+            "os.umask(0o777)\nos.environ['A'] = '1'\nff.set_default_dtype('float64')\nff.sin = 0",
+            ["environment variables (A)", "fakeframework.sin", "default dtype", "umask"],
+        ),
+        ("os.umask(0o777)\n1 / 0", ["umask"]),
+    ],
+)
+def test_what_an_example_changes_is_named_once(
+    session: Session, code: str, changes: list[str]
+) -> None:
+    reply = session.run(HEAD + code)
+    assert reply["changes"] == changes
+    if "left running" not in changes[0]:
+        assert session.run("result = 1")["changes"] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "result = 1",
+        "1 / 0",
+        "random.random(); ff.draw()",
+        "random.seed(5); ff.seed(5)",  # which cannot be told from drawing
+        "open('left', 'w').close(); os.mkdir('sub')",
+        "tempfile.gettempdir(); tempfile.TemporaryFile().close()",
+        "before = os.environ.pop('TZ'); os.environ['TZ'] = before",
+        "with contextlib.chdir('/'): pass" if sys.version_info >= (3, 11) else "os.chdir('.')",
+        "with warnings.catch_warnings(): warnings.simplefilter('error')",
+        "ff.old_sin(ff.array(0.0))",
+        "logging.getLogger('mine').setLevel('DEBUG')",
+        "ff.set_default_dtype('float64'); ff.set_default_dtype('float32')",
+        "ff.added = 1",
+        "import fakeframework.chatty",
+        "import asyncio; asyncio.run(asyncio.sleep(0))",
+        "import concurrent.futures, decimal, email, json, unittest.mock, xml.dom",
+        "thread = threading.Thread(target=print); thread.start()",
+        "subprocess.run(['true'])",
+        "sys.exit(3)",
+    ],
+)
+def test_what_examples_can_hardly_avoid_is_not_named(session: Session, code: str) -> None:
+    assert session.run(HEAD + code)["changes"] == []
+
+
+MEDDLE = "import fakeframework.meddling, importlib\n"
+
+
+def test_what_an_import_changes_is_not_the_examples_doing(session: Session) -> None:
+    assert session.run(f"{HEAD}{MEDDLE}os.umask(0)")["changes"] == ["umask"]
+    # What the import has put into the framework stays and is nobody's change.
+    code = "import fakeframework as ff\nresult = ff.exp is ff.cos"
+    assert session.run(code)["changes"] == []
+    assert session.evaluate(code) is True
+    assert session.evaluate("import fakeframework as ff\nresult = ff.array(0.5).dtype") == "float32"
+    assert session.run(f"{HEAD}{MEDDLE}ff.exp = ff.sin")["changes"] == ["fakeframework.exp"]
+    assert session.evaluate(code) is True
+
+
+def test_what_an_example_changes_beside_an_import_is_named(session: Session) -> None:
+    reply = session.run(f"{HEAD}ff.sin = 1\n{MEDDLE}os.environ['B'] = '1'; sys.argv = []")
+    assert reply["changes"] == ["sys.argv", "environment variables (B)", "fakeframework.sin"]
+
+
+def test_imports_look_as_ever(session: Session) -> None:
+    error = session.run("def f():\n    import nowhere\nf()")["error"]
+    frames = [line for line in error["traceback"].splitlines() if "File" in line]
+    assert frames == ['  File "<example>", line 3, in <module>', '  File "<example>", line 2, in f']
+    error = session.run("import fakeframework.leaving")["error"]
+    assert error["type"] == "SystemExit"
+    frames = [line.split('"')[1] for line in error["traceback"].splitlines() if "File" in line]
+    assert frames == ["<example>", "fakeframework/leaving.py"]
+
+
+def test_a_framework_need_not_describe_its_state(
+    environments: Path, registry: Registry, tmp_path: Path
+) -> None:
+    two = registry.frameworks["fake_two"]
+    python = get_python(environments, two.environment)
+    assert python
+    with WorkerProcess(WorkerSpec(python, two.adapter, "cpu", two.variables, tmp_path)) as worker:
+        session = Session(worker)
+        assert session.run("import faketwo\nfaketwo.sine = None")["changes"] == []
+        assert session.run("import os\nos.umask(0)")["changes"] == ["umask"]
+
+
+def test_a_setting_that_reset_does_not_put_back_ends_the_worker(
+    fake_spec: WorkerSpec, tmp_path: Path
+) -> None:
+    adapter = tmp_path / "adapter.py"
+    text = fake_spec.adapter.read_text()
+    assert "ff.set_default_dtype(ff.float32)" in text
+    adapter.write_text(text.replace("ff.set_default_dtype(ff.float32)", "pass"))
+    with WorkerProcess(replace(fake_spec, adapter=adapter)) as worker:
+        session = Session(worker)
+        reply = session.run("import fakeframework as ff\nff.set_default_dtype('float64')")
+        assert reply["changes"] == ["default dtype"]
+        with pytest.raises(WorkerDied, match="ended with exit status 0"):
+            worker.receive(SECONDS)
 
 
 # --- API names ------------------------------------------------------------------------------------

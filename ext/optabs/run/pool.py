@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from optabs.records import Error, Outcome, Record
+from optabs.records import Error, Outcome, Record, read_names
 from optabs.run.warm import WarmWorkers
 from optabs.run.worker_process import WorkerDied, WorkerProcess, WorkerSpec
 
@@ -346,6 +346,7 @@ class _Conversation:
                 reply["stderr"],
                 Error(**fault) if fault else None,
                 reply["seconds"],
+                read_names(reply["changes"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WorkerDied("said something else than it was asked") from error
@@ -374,6 +375,7 @@ class _Conversation:
         stderr: str,
         error: Error | None,
         seconds: float | None,
+        changes: tuple[str, ...] = (),
     ) -> Record:
         batch = self.batch
         return Record(
@@ -395,4 +397,5 @@ class _Conversation:
             device_name=self.device_name,
             precision=batch.precision,
             ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            changes=changes,
         )

@@ -13,7 +13,9 @@ import traceback
 import types
 
 from .capture import open_file
-from .state import FILENAME, SEED, GlobalState
+from .imports import ImportWatch
+from .namespaces import Namespaces
+from .state import FILENAME, SEED, GlobalState, name_changes
 from .values import clean_text, encode_value
 
 # Beyond the limit that the one who waits enforces; this one holds when nobody waits any more.
@@ -46,12 +48,19 @@ class Executor:
         self.process = os.getpid()
         self.adapter.reset(device, SEED)
         self.globals = GlobalState(capture.stack_fd)
+        moving = getattr(adapter, "MOVING_NAMES", ())
+        self.namespaces = Namespaces(_list_namespaces(adapter), moving)
+        self.settings = self._describe()
+        self.imports = ImportWatch(self._list_changes, self._accept)
         self.main = sys.modules["__main__"]
         self.threads = _thread._count()
         self.has_children = _has_children()
 
     def run(self, id, code, names, limit):  # noqa: A002 - the protocol's word
-        """Run `code` and return the reply: outcome, results by name, output, error, seconds."""
+        """Run `code` and return the reply: outcome, results by name, output, error, seconds.
+
+        Its `changes` name what the example has changed beyond itself.
+        """
         reply = {"id": id, "outcome": "raised", "results": {}, "error": None}
         module = self._make_module(code)
         self.capture.reset()
@@ -61,14 +70,19 @@ class Executor:
         try:
             compiled = compile(code, FILENAME, "exec", dont_inherit=True)
             started = time.perf_counter()
-            exec(compiled, module.__dict__)  # it is what we are for
+            with self.imports:
+                exec(compiled, module.__dict__)  # it is what we are for
             self.adapter.synchronize()
         except BaseException as fault:  # sys.exit and KeyboardInterrupt are the example's, too
             error = fault
         reply["seconds"] = time.perf_counter() - started
         if os.getpid() != self.process:
             _end_fork(error)
+        self._restore(self.globals.restore_basis)
+        changes = self._restore(self._list_changes) or []
         self._restore(self.globals.restore)
+        if changes:
+            self._restore(self.namespaces.restore)
         if error is None:
             try:
                 reply["results"] = self._encode(module, names)
@@ -81,7 +95,14 @@ class Executor:
         sys.modules["__main__"] = self.main
         del module, error
         self._restore(self.adapter.reset, self.device, SEED)
-        self.spoiled = self.spoiled or self._has_left_something()
+        if changes:
+            self._check_settings()
+        left = self._find_what_is_left()
+        if left:
+            self.spoiled = True
+        changes += [*self.globals.changes, *left]
+        own = [each for each in changes if each not in self.imports.changes]
+        reply["changes"] = name_changes(own)
         return reply
 
     def _make_module(self, code):
@@ -105,24 +126,66 @@ class Executor:
 
     def _restore(self, function, *arguments):
         try:
-            function(*arguments)
+            return function(*arguments)
         except BaseException:
             self.spoiled = True
+            return None
 
-    def _has_left_something(self):
-        """Whether threads or processes of the example live on, which could disturb the next."""
-        if not self._is_accompanied():
-            return False
+    def _list_changes(self):
+        """Return (what, which) for all that is not as it was, as far as imports may change it."""
+        names = [(name, "") for name in self.namespaces.list_changes()]
+        return [*self.globals.list_changes(), *names, *self._list_settings()]
+
+    def _accept(self, changes):
+        self.namespaces.accept({what for what, _ in changes})
+
+    def _describe(self):
+        describe = getattr(self.adapter, "describe_state", None)
+        return describe() if describe else {}
+
+    def _list_settings(self):
+        """Return the names of the framework's settings that are not as they were at first."""
+        try:
+            found = self._describe()
+            if found == self.settings:
+                return []
+            # What is new belongs to a part of the framework that was loaded meanwhile.
+            return [(name, "") for name, value in self.settings.items() if found.get(name) != value]
+        except BaseException:
+            return [("settings of the framework, which cannot be read any more", "")]
+
+    def _check_settings(self):
+        """See that the framework's settings are as they were, but for what imports have changed."""
+        left = self._list_settings()
+        if set(left) - self.imports.changes:
+            self.spoiled = True
+        elif left:
+            self.settings = self._describe()
+
+    def _find_what_is_left(self):
+        """Return what of the example lives on and could disturb the next, if anything does."""
+        if not self._list_company():
+            return []
         gc.collect()  # which ends the threads of pools that nobody holds any more
         deadline = time.monotonic() + GRACE_SECONDS
-        while self._is_accompanied():
+        while self._list_company():
             if time.monotonic() > deadline:
-                return True
+                return [(name, "") for name in self._list_company()]
             time.sleep(0.002)
-        return False
+        return []
 
-    def _is_accompanied(self):
-        return _thread._count() > self.threads or (not self.has_children and _has_children())
+    def _list_company(self):
+        found = ["threads left running"] if _thread._count() > self.threads else []
+        if not self.has_children and _has_children():
+            found.append("processes left running")
+        return found
+
+
+def _list_namespaces(adapter):
+    """Return the modules whose public names are watched: the adapter's, and NumPy."""
+    found = list(getattr(adapter, "NAMESPACES", ()))
+    numpy = sys.modules.get("numpy")
+    return found if numpy is None or numpy in found else [*found, numpy]
 
 
 def _has_children():

@@ -18,6 +18,7 @@ import warnings
 
 FILENAME = "<example>"
 SEED = 0
+MAX_NAMES = 5
 
 _HOOKS = (
     (os, ("environ",)),
@@ -46,7 +47,9 @@ class GlobalState:
         """Take note of everything. The stacks of crashes and hangs go to `stack_fd`."""
         self.stack_fd = stack_fd
         sys.argv = [FILENAME]
+        self.variables = os.environ  # an example may put something else in its place
         self.environ = dict(os.environ)
+        self.encoded = dict(os.environ._data)  # which is compared without decoding it
         self.builtins = dict(vars(builtins))
         self.hooks = [
             (owner, name, getattr(owner, name))
@@ -75,33 +78,83 @@ class GlobalState:
         numpy = sys.modules.get("numpy")
         self.numpy = (numpy.geterr(), numpy.get_printoptions()) if numpy else None
         self.folder = None
+        self.changes = []
         self.restore()
+
+    def list_changes(self):
+        """Return (what, which) for all that is not as it was, as far as imports may change it."""
+        found = [
+            (_name_attribute(owner, name), "")
+            for owner, name, hook in self.hooks
+            if getattr(owner, name, None) is not hook
+        ]
+        found += [
+            (_name_attribute(owner, name), "")
+            for owner, name, items, content in self.lists
+            if getattr(owner, name, None) is not items or items != content
+        ]
+        if self.variables._data != self.encoded:
+            differences = set(self.variables.items()) ^ set(self.environ.items())
+            found += [("environment variables", name) for name, _ in differences]
+        logging = sys.modules.get("logging")
+        if logging and _read_logging(logging) != self.logging:
+            found.append(("logging", ""))
+        if sys.getrecursionlimit() != self.recursion_limit:
+            found.append(("recursion limit", ""))
+        if self.numpy:
+            numpy = sys.modules["numpy"]
+            if numpy.geterr() != self.numpy[0]:
+                found.append(("NumPy's error handling", ""))
+            if numpy.get_printoptions() != self.numpy[1]:
+                found.append(("NumPy's print options", ""))
+        return found
 
     def restore(self):
         """Put everything back, with an empty working folder.
 
+        Adds to `changes` what was changed beside `list_changes`. What examples can hardly avoid is
+        not named: random draws, files in the working folder.
+
         Raises whatever an example's damage leads to: the process is of no use then.
         """
-        sys.setrecursionlimit(self.recursion_limit)
         self._restore_names()
         self._restore_process()
         self._restore_folder()
-        if os.environ != self.environ:
+        if os.environ._data != self.encoded:
             os.environ.clear()
             os.environ.update(self.environ)
         random.seed(SEED)
         if self.numpy:
             numpy = sys.modules["numpy"]
             numpy.random.seed(SEED)
-            numpy.seterr(**self.numpy[0])
-            numpy.set_printoptions(**self.numpy[1])
+            if numpy.geterr() != self.numpy[0]:
+                numpy.seterr(**self.numpy[0])
+            if numpy.get_printoptions() != self.numpy[1]:
+                numpy.set_printoptions(**self.numpy[1])
 
-    def _restore_names(self):
+    def _note(self, name, changed):
+        if changed:
+            self.changes.append((name, ""))
+
+    def restore_basis(self):
+        """Put back what everything else here rests on; begins a new list of `changes`."""
+        self.changes = []
+        self._note("recursion limit", sys.getrecursionlimit() != self.recursion_limit)
+        sys.setrecursionlimit(self.recursion_limit)
         names = vars(builtins)
         if names != self.builtins:
+            found = names.copy()
             for name in names.keys() - self.builtins.keys():
                 del names[name]
             names.update(self.builtins)
+            # By identity: what stands there now may be compared by element.
+            self.changes += [
+                ("builtins", str(name))
+                for name in {**names, **found}
+                if found.get(name, self) is not names.get(name, self)
+            ]
+
+    def _restore_names(self):
         # Any change of the filters clears Python's own cache of warnings already shown, which
         # would hide them from the next example.
         warnings.simplefilter("default")
@@ -114,40 +167,66 @@ class GlobalState:
         logging = sys.modules.get("logging")
         if logging:
             _write_logging(logging, *self.logging)
+        # To ask for the folder sets it, too.
+        usual = (None, self.environ.get("TMPDIR"))
+        self._note("tempfile.tempdir", tempfile.tempdir not in usual)
         tempfile.tempdir = None
         if sys.gettrace() is not None:
+            self.changes.append(("trace function", ""))
             sys.settrace(None)
         if sys.getprofile() is not None:
+            self.changes.append(("profile function", ""))
             sys.setprofile(None)
+        self._note("garbage collection", not gc.isenabled())
         gc.enable()
 
     def _restore_process(self):
-        for kind, limits in self.limits:
-            if resource.getrlimit(kind) != limits:
-                resource.setrlimit(kind, limits)
+        changed = [each for each in self.limits if resource.getrlimit(each[0]) != each[1]]
+        self._note("resource limits", changed)
+        for kind, limits in changed:
+            resource.setrlimit(kind, limits)
         for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
             signal.setitimer(timer, 0)
         faulthandler.disable()
         faulthandler.unregister(signal.SIGUSR1)
-        for number, handler in self.handlers:
-            if signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self.signal_mask)
+        changed = [each for each in self.handlers if signal.getsignal(each[0]) is not each[1]]
+        for number, handler in changed:
+            self.changes.append(("signal handlers", signal.Signals(number).name))
+            signal.signal(number, handler)
+        mask = signal.pthread_sigmask(signal.SIG_SETMASK, self.signal_mask)
+        self._note("signal mask", mask != self.signal_mask)
         watch_stacks(self.stack_fd)
-        os.umask(self.umask)
+        self._note("umask", os.umask(self.umask) != self.umask)
 
     def _restore_folder(self):
-        with contextlib.suppress(OSError):
-            if (
-                self.folder
-                and os.path.samefile(os.getcwd(), self.folder)
-                and not os.listdir(self.folder)
-            ):
-                return
         if self.folder:
+            with contextlib.suppress(OSError):
+                if os.path.samefile(os.getcwd(), self.folder):
+                    if not os.listdir(self.folder):
+                        return
+                else:
+                    self.changes.append(("working folder", ""))
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = tempfile.mkdtemp(prefix="work-", dir=self.environ.get("TMPDIR"))
         os.chdir(self.folder)
+
+
+def name_changes(changes):
+    """Return names for (what, which) pairs, each `what` once, with the first few of its parts."""
+    parts = {}
+    for what, which in changes:
+        parts.setdefault(what, set()).add(which)
+    names = []
+    for what, found in parts.items():
+        shown = [name if name.isidentifier() else ascii(name) for name in sorted(found) if name]
+        if len(shown) > MAX_NAMES:
+            shown[MAX_NAMES:] = ["..."]
+        names.append("{} ({})".format(what, ", ".join(shown)) if shown else what)
+    return names
+
+
+def _name_attribute(owner, name):
+    return "{}.{}".format(owner.__name__, name)
 
 
 def watch_stacks(stack_fd):

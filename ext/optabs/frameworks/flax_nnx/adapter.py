@@ -17,6 +17,9 @@ _FLAX_CONFIG = {
     if isinstance(flag, property)
 }
 
+# Public names that examples must not replace for others.
+NAMESPACES = (jax, jax.numpy, jax.lax, jax.nn, nnx)
+
 
 def devices() -> dict[str, str]:
     """Return the usable devices and their names; an empty name means the processor's."""
@@ -44,6 +47,14 @@ def reset(device: str, seed: int) -> None:
             jax.config.update(name, default)
     for name, value in _FLAX_CONFIG.items():
         flax.config.update(name, value)
+
+
+def describe_state() -> dict[str, Any]:
+    """Return the settings that `reset` puts back, by name, to be compared."""
+    found = dict(jax.config.values)
+    found["mesh"] = jax.sharding.get_mesh()
+    found.update({name: getattr(flax.config, name) for name in _FLAX_CONFIG})
+    return found
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

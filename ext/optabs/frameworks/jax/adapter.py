@@ -10,6 +10,9 @@ import numpy as np
 jax.config.update("jax_default_matmul_precision", "highest")
 _CONFIG = dict(jax.config.values)
 
+# Public names that examples must not replace for others.
+NAMESPACES = (jax, jax.numpy, jax.lax, jax.nn, jax.random)
+
 
 def devices() -> dict[str, str]:
     """Return the usable devices and their names; an empty name means the processor's."""
@@ -34,6 +37,13 @@ def reset(device: str, seed: int) -> None:
         default = _CONFIG.setdefault(name, value)  # an import may have added an option
         if value != default:
             jax.config.update(name, default)
+
+
+def describe_state() -> dict[str, Any]:
+    """Return the settings that `reset` puts back, by name, to be compared."""
+    found = dict(jax.config.values)
+    found["mesh"] = jax.sharding.get_mesh()
+    return found
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

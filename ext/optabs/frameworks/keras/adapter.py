@@ -19,6 +19,16 @@ _SETTINGS = [
     (keras.config.set_max_epochs, keras.config.max_epochs()),
     (keras.config.set_max_steps_per_epoch, keras.config.max_steps_per_epoch()),
 ]
+_READ = {
+    "floatx": keras.config.floatx,
+    "epsilon": keras.config.epsilon,
+    "image data format": keras.config.image_data_format,
+    "limit of epochs": keras.config.max_epochs,
+    "limit of steps": keras.config.max_steps_per_epoch,
+}
+
+# Public names that examples must not replace for others.
+NAMESPACES = (keras, keras.ops, keras.layers, keras.activations, keras.losses)
 
 
 def devices() -> dict[str, str]:
@@ -47,6 +57,17 @@ def reset(device: str, seed: int) -> None:
         write(default)
     keras.saving.get_custom_objects().clear()
     keras.utils.set_random_seed(seed)
+
+
+def describe_state() -> dict[str, Any]:
+    """Return the settings that `reset` puts back, by name, to be compared."""
+    found = dict(jax.config.values)
+    found["mesh"] = jax.sharding.get_mesh()
+    for name, read in _READ.items():
+        found[name] = read()
+    found["dtype policy"] = keras.config.dtype_policy().name
+    found["custom objects"] = list(keras.saving.get_custom_objects())
+    return found
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

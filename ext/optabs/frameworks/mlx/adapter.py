@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 
 _KINDS = [kind for kind in (mx.cpu, mx.gpu) if mx.is_available(kind)]
 _STREAMS = [mx.default_stream(kind) for kind in _KINDS]
 _DIGITS = mx.get_printoptions().precision
+
+# Public names that examples must not replace for others.
+NAMESPACES = (mx, nn)
 
 # A limit can only be read by setting it.
 _MEMORY_LIMIT = mx.set_memory_limit(1 << 40)
@@ -46,6 +50,15 @@ def reset(device: str, seed: int) -> None:
     mx.set_memory_limit(_MEMORY_LIMIT)
     mx.set_cache_limit(_CACHE_LIMIT)
     mx.random.seed(seed)
+
+
+def describe_state() -> dict[str, Any]:
+    """Return the settings that `reset` puts back and that can be read, by name, to be compared."""
+    return {
+        "default device": mx.default_device(),
+        "default stream": [mx.default_stream(kind) for kind in _KINDS],
+        "print options": mx.get_printoptions().precision,
+    }
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

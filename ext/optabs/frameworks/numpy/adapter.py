@@ -14,6 +14,9 @@ _BIT_GENERATOR = _random.get_bit_generator()
 _BUFFER_SIZE = np.getbufsize()
 _PRINT_STYLE = "ascii" if os.name == "nt" else "unicode"  # NumPy's own choice
 
+# Public names that examples must not replace for others.
+NAMESPACES = (np, np.linalg, np.random, np.fft)
+
 
 def devices() -> dict[str, str]:
     """Return the usable devices and their names; an empty name means the processor's."""
@@ -30,6 +33,14 @@ def reset(device: str, seed: int) -> None:
         _random.seed(seed)
     np.setbufsize(_BUFFER_SIZE)
     _polynomial.set_default_printstyle(_PRINT_STYLE)
+
+
+def describe_state() -> dict[str, Any]:
+    """Return what `reset` puts back, by name, to be compared; the worker looks after the rest."""
+    return {
+        "bit generator": _random.get_bit_generator(),
+        "buffer size of ufuncs": np.getbufsize(),
+    }
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

@@ -31,6 +31,30 @@ _KERAS_SETTINGS = [
     (keras.config.set_max_steps_per_epoch, keras.config.max_steps_per_epoch()),
 ]
 
+_READ = {
+    "eager execution": tf.executing_eagerly,
+    "functions run eagerly": tf.config.functions_run_eagerly,
+    # The public ways to read these take longer than all the others together.
+    "soft device placement": lambda: _context.context()._soft_device_placement,
+    "just-in-time compilation": lambda: _context.context()._optimizer_jit,
+    "log of device placement": lambda: _context.context()._log_device_placement,
+    "TF32": tf.config.experimental.tensor_float_32_execution_enabled,
+    "synchronous execution": tf.config.experimental.get_synchronous_execution,
+    "deterministic ops": _config.is_op_determinism_enabled,
+    "distribution strategy": tf.distribute.has_strategy,
+    "traceback filtering": tf.debugging.is_traceback_filtering_enabled,
+    "debug mode of datasets": lambda: _debug_mode.DEBUG_MODE,
+    "NumPy behavior": lambda: _ops._numpy_style_slicing,
+    "summary step": tf.summary.experimental.get_step,
+    "Keras's floatx": keras.config.floatx,
+    "Keras's epsilon": keras.config.epsilon,
+    "Keras's image data format": keras.config.image_data_format,
+    "Keras's dtype policy": lambda: keras.config.dtype_policy().name,
+}
+
+# Public names that examples must not replace for others.
+NAMESPACES = (tf, tf.math, tf.nn, tf.linalg, tf.random)
+
 
 def devices() -> dict[str, str]:
     """Return the usable devices and their names; an empty name means the processor's."""
@@ -114,6 +138,17 @@ def _reset_numpy_behavior() -> None:
             delattr(tf.Tensor, name)
         elif member is not _TENSOR_MEMBERS[name]:
             setattr(tf.Tensor, name, _TENSOR_MEMBERS[name])
+
+
+def describe_state() -> dict[str, Any]:
+    """Return the settings that `reset` puts back, by name, to be compared.
+
+    Not the generators' state: to draw changes it, too.
+    """
+    found = {name: read() for name, read in _READ.items()}
+    found["Keras's custom objects"] = list(keras.saving.get_custom_objects())
+    found["TensorFlow's log level"] = tf.get_logger().level
+    return found
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

@@ -16,46 +16,71 @@ for _name in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu"):
     if hasattr(torch, f"float8_{_name}"):
         _WIDER[getattr(torch, f"float8_{_name}")] = torch.float32
 
-# Global settings as (read, write).
-_SWITCHES: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.is_warn_always_enabled, torch.set_warn_always),
-    (torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled),
-    (backends.cuda.flash_sdp_enabled, backends.cuda.enable_flash_sdp),
-    (backends.cuda.mem_efficient_sdp_enabled, backends.cuda.enable_mem_efficient_sdp),
-    (backends.cuda.math_sdp_enabled, backends.cuda.enable_math_sdp),
-    (backends.cuda.cudnn_sdp_enabled, backends.cuda.enable_cudnn_sdp),
-    (backends.mha.get_fastpath_enabled, backends.mha.set_fastpath_enabled),
-    (
+# Global settings as name: (read, write).
+_SWITCHES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "anomaly detection": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    "deterministic algorithms": (
+        torch.get_deterministic_debug_mode,
+        torch.set_deterministic_debug_mode,
+    ),
+    "number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "warn always": (torch.is_warn_always_enabled, torch.set_warn_always),
+    "autocast cache": (torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled),
+    "flash attention": (backends.cuda.flash_sdp_enabled, backends.cuda.enable_flash_sdp),
+    "memory-efficient attention": (
+        backends.cuda.mem_efficient_sdp_enabled,
+        backends.cuda.enable_mem_efficient_sdp,
+    ),
+    "math attention": (backends.cuda.math_sdp_enabled, backends.cuda.enable_math_sdp),
+    "cuDNN attention": (backends.cuda.cudnn_sdp_enabled, backends.cuda.enable_cudnn_sdp),
+    "attention fast path": (backends.mha.get_fastpath_enabled, backends.mha.set_fastpath_enabled),
+    "validation of distributions": (
         lambda: torch.distributions.Distribution._validate_args,
         torch.distributions.Distribution.set_default_validate_args,
     ),
-]
+}
 for _kind in ("cpu", "cuda"):
-    _SWITCHES += [
-        (partial(torch.is_autocast_enabled, _kind), partial(torch.set_autocast_enabled, _kind)),
-        (partial(torch.get_autocast_dtype, _kind), partial(torch.set_autocast_dtype, _kind)),
-    ]
-for _owner, _name in (
-    (backends.cudnn, "enabled"),
-    (backends.cudnn, "benchmark"),
-    (backends.cudnn, "deterministic"),
-    (backends.mkldnn, "enabled"),
-    (backends.mkldnn, "deterministic"),
-    (backends.cuda.matmul, "allow_fp16_reduced_precision_reduction"),
-    (backends.cuda.matmul, "allow_bf16_reduced_precision_reduction"),
-    (backends.cuda.matmul, "allow_fp16_accumulation"),
-    (backends.opt_einsum, "enabled"),
-    (backends.opt_einsum, "strategy"),
-    (backends.quantized, "engine"),
-    (torch.utils.deterministic, "fill_uninitialized_memory"),
+    _SWITCHES[f"autocast on {_kind}"] = (
+        partial(torch.is_autocast_enabled, _kind),
+        partial(torch.set_autocast_enabled, _kind),
+    )
+    _SWITCHES[f"autocast dtype on {_kind}"] = (
+        partial(torch.get_autocast_dtype, _kind),
+        partial(torch.set_autocast_dtype, _kind),
+    )
+for _path, _owner, _name in (
+    ("backends.cudnn", backends.cudnn, "enabled"),
+    ("backends.cudnn", backends.cudnn, "benchmark"),
+    ("backends.cudnn", backends.cudnn, "deterministic"),
+    ("backends.mkldnn", backends.mkldnn, "enabled"),
+    ("backends.mkldnn", backends.mkldnn, "deterministic"),
+    (
+        "backends.cuda.matmul",
+        backends.cuda.matmul,
+        "allow_fp16_reduced_precision_reduction",
+    ),
+    (
+        "backends.cuda.matmul",
+        backends.cuda.matmul,
+        "allow_bf16_reduced_precision_reduction",
+    ),
+    ("backends.cuda.matmul", backends.cuda.matmul, "allow_fp16_accumulation"),
+    ("backends.opt_einsum", backends.opt_einsum, "enabled"),
+    ("backends.opt_einsum", backends.opt_einsum, "strategy"),
+    ("backends.quantized", backends.quantized, "engine"),
+    ("utils.deterministic", torch.utils.deterministic, "fill_uninitialized_memory"),
 ):
-    _SWITCHES.append((partial(getattr, _owner, _name), partial(setattr, _owner, _name)))
-_DEFAULTS = [(read, write, read()) for read, write in _SWITCHES]
+    _SWITCHES[f"torch.{_path}.{_name}"] = (
+        partial(getattr, _owner, _name),
+        partial(setattr, _owner, _name),
+    )
+_DEFAULTS = [(read, write, read()) for read, write in _SWITCHES.values()]
+
+# Public names that examples must not replace for others.
+NAMESPACES = (torch, torch.nn, torch.nn.functional, torch.linalg, torch.fft, torch.special)
+MOVING_NAMES = ("torch.Storage",)  # which PyTorch replaces itself when the default dtype is set
 
 # Hooks on all modules, as register_module_forward_hook and its like leave them.
 _HOOKS = [
@@ -63,6 +88,10 @@ _HOOKS = [
     for name, hooks in vars(_module).items()
     if name.startswith("_global_") and isinstance(hooks, dict)
 ]
+
+
+_PRINT_OPTIONS = torch._tensor_str.PRINT_OPTS
+_PRECISE = (backends, backends.cudnn.conv, backends.mkldnn.matmul, backends.cuda.matmul)
 
 
 def devices() -> dict[str, str]:
@@ -110,6 +139,20 @@ def _set_precision() -> None:
     # The older switches last: they refuse to be read while they disagree with the newer ones.
     torch.set_float32_matmul_precision("highest")
     backends.cudnn.allow_tf32 = False
+
+
+def describe_state() -> dict[str, Any]:
+    """Return the global settings that `reset` puts back, by name, to be compared.
+
+    Not the flushing of denormals, which cannot be read, nor the generators' state, which drawing
+    changes, too.
+    """
+    found = {name: read() for name, (read, _) in _SWITCHES.items()}
+    found["default device"] = torch.get_default_device()
+    found["hooks on all modules"] = any(_HOOKS)
+    found["print options"] = tuple(vars(_PRINT_OPTIONS).values())
+    found["float32 precision"] = tuple(part.fp32_precision for part in _PRECISE)
+    return found
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:

@@ -6,6 +6,8 @@ import struct
 
 import fakeframework as ff
 
+NAMESPACES = (ff,)
+
 _CODES = {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "bool": "?"}
 
 
@@ -36,6 +38,10 @@ def devices():
 def reset(device, seed):
     ff.set_default_dtype(ff.float32)
     ff.seed(seed)
+
+
+def describe_state():
+    return {"default dtype": ff._default_dtype}
 
 
 def to_numpy(value):
