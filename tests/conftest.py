@@ -146,7 +146,7 @@ class Project:
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def project(environments: Path) -> Callable[..., Project]:
     """Make a project with the fake frameworks; by default their shared environments."""
 

@@ -27,7 +27,7 @@ def serve(argv):
     arguments = _parse_arguments(argv)
     requests, replies = _take_streams()
     capture = Capture(arguments.scratch)
-    _limit_resources()
+    _limit_resources(arguments.device)
     watch_stacks(capture.stack_fd)
 
     def send(message):
@@ -91,13 +91,19 @@ def _take_streams():
     return requests, replies
 
 
-def _limit_resources():
+def _limit_resources(device):
+    """Bound what an example may take: no more than half of the memory, no file without end."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # if memory runs out, it is the example that goes
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     limit = MAX_FILE if hard == resource.RLIM_INFINITY else min(MAX_FILE, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    if device == "cpu":  # drivers of other devices reserve far more than they use
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        limit = memory // 2 if hard == resource.RLIM_INFINITY else min(memory // 2, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _load_adapter(path):
