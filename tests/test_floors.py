@@ -18,7 +18,17 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
     ("catalog", "frameworks"),
     ("compare", "records", "ledger", "run", "snippet", "expected", "fetch"),
-    ("plan", "verify", "apis", "render", "export", "project", "background", "crosscheck"),
+    (
+        "plan",
+        "verify",
+        "apis",
+        "render",
+        "export",
+        "project",
+        "background",
+        "crosscheck",
+        "stability",
+    ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}

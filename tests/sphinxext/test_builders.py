@@ -202,13 +202,6 @@ def test_manual_page(site):
         assert each in text
 
 
-def test_texinfo(site):
-    site.build_cleanly("-W", builder="texinfo")
-    text = site.read("fakes.texi", "texinfo")
-    for each in ("A plain case", "No sum of such kind.", "Needs two hosts."):
-        assert each in text
-
-
 def test_epub_holds_well_formed_pages_and_no_script_of_ours(site):
     result = site.build_cleanly("-W", builder="epub")
     assert result.count("executed") == 0
@@ -275,8 +268,3 @@ def test_links_hold(site):
     result = site.build_cleanly("-W", builder="linkcheck")
     assert result.count("executed") == 0
     assert "broken" not in result.output
-
-
-def test_dummy_and_changes(site):
-    site.build_cleanly("-W", builder="dummy")
-    site.build_cleanly("-W", builder="changes")

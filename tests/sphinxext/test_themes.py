@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("theme", ["alabaster", "pydata_sphinx_theme", "classic", "nature"])
+@pytest.mark.parametrize("theme", ["pydata_sphinx_theme", "classic"])
 def test_op_page_in_a_theme(sine, theme):
     sine.edit("conf.py", '"alabaster"', f'"{theme}"')
     sine.configure(version="1", release="1")

@@ -145,7 +145,9 @@ def _find_nearest(api, parents):
             known.setdefault(id(found), full)  # the same thing has many names
     if known:
         return list(known.values())[:_SHOWN]
-    folded = {_fold(name): full for full, name in siblings.items()}
+    # Of names that are the same but for underscores, the shortest stands last and holds.
+    longest_first = sorted(siblings.items(), key=lambda item: -len(item[1]))
+    folded = {_fold(name): full for full, name in longest_first}
     close = difflib.get_close_matches(_fold(missing), folded, n=_SHOWN, cutoff=_CLOSE)
     return [folded[name] for name in close]
 
