@@ -39,17 +39,19 @@ def read_pages(site) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def site(make_site, tmp_path):
+@pytest.fixture(scope="module")
+def built(make_site, tmp_path_factory):
+    """A project that was built side by side, and what was said."""
+    site = make_site(tmp_path_factory.mktemp("parallel") / "site")
+    write_ops(site)
+    return site, site.build("-n", "-j", "2")
+
+
+def test_parallel_build_equals_serial_build(built, make_site, tmp_path):
+    other, parallel = built
     site = make_site(tmp_path / "site")
     write_ops(site)
-    return site
-
-
-def test_parallel_build_equals_serial_build(site, make_site, tmp_path):
-    other = make_site(tmp_path / "other")
-    write_ops(other)
-    serial, parallel = site.build("-n", "-j", "1"), other.build("-n", "-j", "2")
+    serial = site.build("-n", "-j", "1")
     assert serial.status == parallel.status == 0
     assert re.search(r"reading sources.* ops/op\d+ \.\. ops/op\d+", parallel.output)
     (first,), (second,) = serial.warnings, parallel.warnings
@@ -63,8 +65,8 @@ def test_parallel_build_equals_serial_build(site, make_site, tmp_path):
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_parallel_build_knows_what_it_has_done(site):
-    site.build("-j", "2")
+def test_parallel_build_knows_what_it_has_done(built):
+    site, _ = built
     before = site.list_times()
     del before["ops/latin1.html"]  # Sphinx cannot read it, so every build writes it
     second = site.build("-j", "2")
