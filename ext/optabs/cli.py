@@ -292,7 +292,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     shown = list(narrowing.filter(catalog.ops))
     missing = _print_report(shown, registry, report, stabilities)
     if arguments.json:
-        pages = {op.operation: project.find_docname(op.path) for op in shown}
+        pages = {op.place.file: project.find_docname(op.path) for op in shown}
         try:
             write_export(build_export(shown, registry, targets, report, pages), arguments.json)
         except OSError as error:

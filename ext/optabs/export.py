@@ -24,7 +24,7 @@ def build_export(
     report: Report,
     docnames: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the export of a report. `docnames` are the pages of the ops, by operation."""
+    """Return the export of a report. `docnames` are the pages of the ops, by file."""
     pages = docnames or {}
     return {
         "schema": SCHEMA,
@@ -45,7 +45,7 @@ def build_export(
         "ops": [
             {
                 "operation": op.operation,
-                "docname": pages.get(op.operation, op.page),
+                "docname": pages.get(op.place.file, op.page),
                 "category": op.category,
                 "variants": {
                     key: _export_variant(op, key, report) for key in registry.sort_keys(op.variants)

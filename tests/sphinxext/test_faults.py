@@ -59,6 +59,20 @@ variants:
       ```
 """
 
+HOSTILE = """
+operation: </script><b>
+aliases: ["</script><b>too"]
+category: </script><b>
+op_type: function
+std_args:
+  - {name: </script><b>, type: </script><b>, default: "</script><b>"}
+return_type: </script><b>
+variants:
+  fake: {api: </script><b>.sin, args: {</script><b>: </script><b>}, untestable: why}
+  </script><b>: {api: x}
+see_also: [</script><b>more]
+"""
+
 LIST = """
 - operation: First
   variants: {fake: {untestable: why}}
@@ -79,6 +93,7 @@ def built(make_site, tmp_path_factory):
     site.write("casebroken", FAULTY_CASE)
     site.write("badtext", BAD_MYST)
     site.write("list", LIST)
+    site.write("hostile", HOSTILE)
     site.write("twin", GOOD.replace("Good", "Twin"))
     site.write("twintoo", GOOD.replace("Good", "Twin"))
     (site.folder / "ops/latin.yaml").write_bytes("operation: Größe\n".encode("latin-1"))
@@ -141,7 +156,7 @@ def test_unreadable_entry_has_a_page_that_says_so(built, name, line, said):
 
 def test_faulty_entries_are_listed_apart(site):
     home = site.parse("index.html").select_one("div.body")
-    assert [each.text for each in home.select("p.rubric")] == [
+    assert [each.text for each in home.select("p.rubric")][1:] == [
         "Without a category",
         "Entries with errors",
     ]
@@ -211,6 +226,15 @@ def test_list_of_entries_shows_its_first_and_says_so(built):
     assert warning.startswith(f"{site.find_line('list', 'Second')}: WARNING: no-page 'Second'")
     assert site.parse("ops/list.html").select_one("h1").get_text().startswith("First")
     assert "'Second' is not the first op of its file" in read_notice(site, "list")
+
+
+def test_nothing_of_a_faulty_entry_is_markup(built):
+    site, _ = built
+    assert find_warnings(built, "hostile")
+    for page in ("ops/hostile.html", "index.html", "genindex.html"):
+        assert "</script><b>" not in site.read(page)
+    assert "</script><b>" in site.parse("ops/hostile.html").select_one("h1").get_text()
+    assert "</script><b>" in site.parse("index.html").select_one("div.body").get_text()
 
 
 def test_mended_entry_is_shown(built):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 from bs4 import BeautifulSoup
@@ -320,3 +321,35 @@ def test_building_one_page_does_not_forget_the_others(built, tmp_path):
     before = site.list_times()
     site.build_cleanly(OPTABS_ENVIRONMENTS=str(tmp_path))
     assert find_written(site, before) == {"cosine", "power"}
+
+
+TWICE = """
+import sys
+from pathlib import Path
+from sphinx.application import Sphinx
+
+app = Sphinx(".", ".", "_build/html", "_build/doctrees", "html", warningiserror=True)
+app.build()
+entry = Path("ops/sine.yaml")
+entry.write_text(entry.read_text().replace("0.5", "0.625"))
+Path("ops/more.yaml").write_text(entry.read_text().replace("Sine", "More").replace("5", "75"))
+Path("data").mkdir()
+Path("data/other.yaml").write_text("a: 1")
+app.build()
+"""
+
+
+def test_building_twice_in_one_process(built):
+    site, _ = built
+    command = site.prepare((), "html", {})
+    command["args"] = [sys.executable, "-c", TWICE]
+    done = subprocess.run(**command, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "executed 0, reused 3" in done.stdout
+    assert "executed 2, reused 2" in done.stdout
+    for page, number in [("ops/sine.html", "0.625"), ("ops/more.html", "0.6275")]:
+        assert number in site.panel(page, "fake").select_one(".optabs-code").get_text()
+    assert "More" in site.read("index.html")
+    assert not (site.folder / "_build/html/data").exists()
+    # What it leaves behind suits the command.
+    site.build_cleanly()

@@ -68,7 +68,10 @@ variants:
       result = f2.vector(total)
   torch: {api: torch.add}
   numpy: {unsupported: no `sum` </script><b> here}
-  jax: {api: jax.numpy.add, untestable: needs </script><b> hosts}
+  jax:
+    api: jax.numpy.add
+    args: {mode: </script><b>}
+    untestable: needs </script><b> hosts
   stablehlo: {api: "stablehlo.add</script><b>"}
   mlx: null
 see_also: [Sine]

@@ -54,8 +54,9 @@ class Build:
         self.run: BackgroundRun | None = None
         self.written: set[str] = set()
         """The documents that this build has written."""
-        self.exclude_patterns: list[str] = []
-        """The project's own setting, which is ours while Sphinx looks for documents."""
+        self.kept_patterns: list[str] = []
+        self.used_patterns: list[str] = []
+        """`exclude_patterns` as the project has it, and while Sphinx looks for documents."""
         self._plan: Plan | None = None
         self._started = time.monotonic()
         self._tally = Tally()

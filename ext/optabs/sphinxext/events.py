@@ -138,8 +138,9 @@ def on_builder_inited(app: Sphinx) -> None:
     assert isinstance(domain, OpDomain)
     domain.build = build
     # Only while Sphinx looks for documents: every change of the setting itself makes it read all.
-    build.exclude_patterns = app.config.exclude_patterns
-    app.config.exclude_patterns = [*app.config.exclude_patterns, *map(_escape_pattern, excluded)]
+    build.kept_patterns = app.config.exclude_patterns
+    build.used_patterns = [*build.kept_patterns, *map(_escape_pattern, excluded)]
+    app.config.exclude_patterns = build.used_patterns
     build.links.start({key for op in catalog.ops for key in op.variants})
     for fault in faults:
         _warn(app, fault)
@@ -217,7 +218,13 @@ def on_env_get_outdated(
 ) -> list[str]:
     """Read a page again when its snippets change though its file does not."""
     build = get_build(env)
-    app.config.exclude_patterns = build.exclude_patterns
+    app.config.exclude_patterns = build.kept_patterns
+    if build.report is not None:  # a further build by the same process: begin anew
+        on_builder_inited(app)
+        env.find_files(app.config, app.builder)
+        added &= env.found_docs
+        build = get_build(env)
+        app.config.exclude_patterns = build.kept_patterns
     data = env.domains["op"].data
     entries = {find_docname(env, path): entry for path, entry in build.pages.items()}
     pages = [
@@ -332,11 +339,12 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
     if build is None:
         return
     build.stop()
+    app.config.exclude_patterns = build.used_patterns
     report = build.report
     if exception is not None or report is None:
         return
     if app.builder.format == "html" and not getattr(app.builder, "embedded", False):
-        docnames = {op.operation: find_docname(app.env, op.path) for op in build.catalog.ops}
+        docnames = {op.place.file: find_docname(app.env, op.path) for op in build.catalog.ops}
         write_export(
             build_export(build.catalog.ops, build.registry, build.targets, report, docnames),
             Path(app.outdir) / EXPORT_FILE,
