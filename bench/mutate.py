@@ -22,11 +22,13 @@ TESTS = {
     "verify": ("judging", "device_tolerances"),
     "ledger": ("ledger",),
 }
+# Those that start processes or damage thirty ledgers take seconds each.
+SLOW = "processes or killed_writer or damage_within"
 CONFIGURATION = """\
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = ["src/optabs/{module}.py"]
-pytest_add_cli_args_test_selection = ["tests"]
+pytest_add_cli_args_test_selection = ["tests", "-k", "not ({slow})"]
 use_git_change_detection = false
 
 [tool.pytest.ini_options]
@@ -35,7 +37,6 @@ addopts = "--import-mode=importlib -p no:cacheprovider -p no:xdist"
 # As mutmut keeps them: the exit status of pytest, or its own.
 KILLED = (1, 3)
 TIMED_OUT = (36, 24, -24, 152, 255)
-SURVIVED = 0
 
 
 def prepare(module: str) -> Path:
@@ -50,7 +51,7 @@ def prepare(module: str) -> Path:
     (folder / "tests").mkdir()
     for name in TESTS[module]:
         shutil.copy(ROOT / "tests" / f"test_{name}.py", folder / "tests")
-    (folder / "pyproject.toml").write_text(CONFIGURATION.format(module=module))
+    (folder / "pyproject.toml").write_text(CONFIGURATION.format(module=module, slow=SLOW))
     return folder
 
 

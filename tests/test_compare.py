@@ -376,6 +376,12 @@ def test_the_defaults_of_gradients_say_why() -> None:
     assert compare_results(one, one, defaults=GRADIENTS).tolerance == found
 
 
+def test_of_equal_tolerances_the_first_is_named() -> None:
+    results = {"a": make([1.0]), "b": make([1.0], "complex64")}
+    found = compare_results(results, results).tolerance
+    assert found == Tolerance(1.3e-6, 1e-5, "float32 default")
+
+
 def test_nothing_loosens_by_itself() -> None:
     """An array that is off leaves the tolerance of the next one alone."""
     actual = {"a": make([1.0], "bfloat16"), "b": make([1.0005]), "c": make([2], "int64")}

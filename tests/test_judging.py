@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,6 +33,7 @@ from optabs.plan import Check, Plan, Reference, unavailable_key
 from optabs.records import Error, Outcome, Record, Verdict, dump_json
 from optabs.run.pool import Batch, Finished, Job, Resolved, Unavailable
 from optabs.run.targets import Target
+from optabs.run.warm import WarmWorkers
 from optabs.run.worker_process import WorkerSpec
 from optabs.snippet import Snippet, reference_name
 from optabs.verify import (
@@ -395,6 +397,35 @@ def test_nothing_to_run_is_run(ledger: Ledger) -> None:
     events: list[object] = []
     run_plan(make_plan(CHECK), load_registry(), ledger, events.append)
     assert events == []
+
+
+def make_batch(folder: Path, python: Path) -> Batch:
+    spec = WorkerSpec(python, folder / "adapter.py", "cpu", {}, folder)
+    return replace(BATCH, spec=spec, jobs=(JOB,))
+
+
+def test_what_happens_is_stored_and_watched(ledger: Ledger, tmp_path: Path) -> None:
+    """With a worker that cannot be started, which is told at once."""
+    batch = make_batch(tmp_path, tmp_path / "nothing")
+    plan = make_plan(CHECK)
+    plan.batches.append(batch)
+    events: list[object] = []
+    run_plan(plan, load_registry(), ledger, events.append)
+    (event,) = events
+    assert isinstance(event, Unavailable)
+    assert event.batch is batch
+    assert plan.unavailable == {("torch", "cpu"): event.reason}
+
+
+def test_workers_that_were_started_before_are_taken(ledger: Ledger, tmp_path: Path) -> None:
+    batch = make_batch(tmp_path, Path(shutil.which("true") or ""))
+    plan = make_plan(CHECK)
+    plan.batches.append(batch)
+    with WarmWorkers() as warm:
+        warm.start(replace(TARGET, spec=batch.spec))
+        run_plan(plan, load_registry(), ledger, warm=warm)
+        assert warm.take(batch.spec) is None
+    assert "while it started" in plan.unavailable["torch", "cpu"]
 
 
 # --- many verdicts --------------------------------------------------------------------------------
