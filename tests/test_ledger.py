@@ -163,7 +163,9 @@ def test_a_later_time_in_the_table_alone_is_not_believed(ledger: Ledger) -> None
     assert ledger.find_latest(["claim"])["claim"].key == "key2"
 
 
-@pytest.mark.parametrize("body", ["", "{", "null", "[]", '{"key":"key1"}'])
+@pytest.mark.parametrize(
+    "body", ["", "{", "null", "[]", '{"key":"key1"}', replace(RECORD, key="key2").to_json()]
+)
 def test_text_that_is_no_record_is_not_believed(ledger: Ledger, body: str) -> None:
     digest = hashlib.sha256(f"key1\n{body}".encode()).hexdigest()
     ledger.add(make(1))
@@ -215,6 +217,42 @@ def test_a_file_that_is_no_ledger_is_kept_aside(tmp_path: Path, content: bytes) 
         ledger.add(make(1))
         assert ledger.find(["key1"]) == {"key1": make(1)}
     assert (tmp_path / "ledger.damaged").read_bytes() == content
+
+
+def damage_within(file: Path) -> None:
+    """Overwrite all but what opening reads."""
+    content = file.read_bytes()
+    file.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+
+
+def test_damage_that_opening_did_not_meet_is_kept_aside(tmp_path: Path) -> None:
+    damage_within(fill(tmp_path))
+    with Ledger(tmp_path) as ledger:
+        assert ledger.notice == ""
+        assert ledger.find([f"key{number}" for number in range(200)]) == {}
+        assert "it was kept as ledger.damaged" in ledger.notice
+        ledger.add(make(1))
+        assert ledger.find(["key1"]) == {"key1": make(1)}
+
+
+def test_the_log_of_a_damaged_file_is_kept_with_it(tmp_path: Path) -> None:
+    """While another process has the file open, SQLite leaves its log there."""
+    damage_within(fill(tmp_path))
+    with Ledger(tmp_path), Ledger(tmp_path) as ledger:
+        ledger.find(f"key{number}" for number in range(200))
+        kept = sorted(file.name for file in tmp_path.glob("ledger.damaged*"))
+    assert kept == ["ledger.damaged", "ledger.damaged-shm", "ledger.damaged-wal"]
+
+
+def test_damage_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
+    damage_within(fill(tmp_path))
+    (tmp_path / "ledger.damaged-wal").mkdir()
+    with Ledger(tmp_path), Ledger(tmp_path) as ledger, pytest.raises(LedgerError) as caught:
+        ledger.find(f"key{number}" for number in range(200))
+    assert caught.value.message == (
+        f"cannot use the ledger {tmp_path / 'ledger.sqlite'}: "
+        "it is damaged (database disk image is malformed), and Is a directory"
+    )
 
 
 def test_every_damaged_file_is_kept(tmp_path: Path) -> None:
@@ -308,7 +346,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         with pytest.raises(LedgerError) as caught:
             Ledger(folder)
         assert str(caught.value).startswith(f"cannot open the ledger {folder / 'ledger.sqlite'}: ")
-        assert "check that its folder can be written" in str(caught.value)
+        assert caught.value.hint == (
+            "check that its folder can be written and that the disk is not full"
+        )
 
 
 def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
