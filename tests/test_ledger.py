@@ -212,8 +212,9 @@ def fill(folder: Path) -> Path:
 def test_a_file_that_is_no_ledger_is_kept_aside(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(content)
     with Ledger(tmp_path) as ledger:
-        assert "the ledger was damaged" in ledger.notice
-        assert "it was kept as ledger.damaged" in ledger.notice
+        assert ledger.notice == (
+            "the ledger was damaged (file is not a database); it was kept as ledger.damaged"
+        )
         ledger.add(make(1))
         assert ledger.find(["key1"]) == {"key1": make(1)}
     assert (tmp_path / "ledger.damaged").read_bytes() == content
@@ -230,7 +231,10 @@ def test_damage_that_opening_did_not_meet_is_kept_aside(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         assert ledger.notice == ""
         assert ledger.find([f"key{number}" for number in range(200)]) == {}
-        assert "it was kept as ledger.damaged" in ledger.notice
+        assert ledger.notice == (
+            "the ledger was damaged (database disk image is malformed); "
+            "it was kept as ledger.damaged"
+        )
         ledger.add(make(1))
         assert ledger.find(["key1"]) == {"key1": make(1)}
 
@@ -319,11 +323,12 @@ def test_a_damaged_log_costs_no_more_than_what_it_holds(tmp_path: Path) -> None:
 # --- formats --------------------------------------------------------------------------------------
 
 
-def test_a_ledger_of_another_format_begins_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+def test_a_ledger_of_another_format_begins_anew(tmp_path: Path, version: int) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as old, old:
         old.execute("CREATE TABLE records (key TEXT, body TEXT)")
         old.execute("INSERT INTO records VALUES ('key1', 'x')")
-        old.execute("PRAGMA user_version=99")
+        old.execute(f"PRAGMA user_version={version}")
     with Ledger(tmp_path) as ledger:
         assert ledger.find(["key1"]) == {}
         ledger.add(make(1))
@@ -353,8 +358,11 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").mkdir()
-    with pytest.raises(LedgerError, match="unable to open database file"):
+    with pytest.raises(LedgerError) as caught:
         Ledger(tmp_path)
+    assert caught.value.message == (
+        f"cannot open the ledger {tmp_path / 'ledger.sqlite'}: unable to open database file"
+    )
     assert (tmp_path / "ledger.sqlite").is_dir()
 
 
@@ -460,6 +468,18 @@ def test_a_killed_writer_loses_nothing_that_it_said_was_stored(tmp_path: Path) -
         assert len(ledger.find(stored)) == len(stored)
         assert ledger.notice == ""
         ledger.add(make(1))
+
+
+def test_a_file_that_is_locked_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", check_same_thread=False)) as other:
+        other.execute("CREATE TABLE t (a)")
+        other.execute("BEGIN EXCLUSIVE")
+        timer = threading.Timer(0.3, other.rollback)
+        timer.start()
+        with Ledger(tmp_path) as ledger:
+            ledger.add(make(1))
+            assert ledger.find(["key1"]) == {"key1": make(1)}
+        timer.join()
 
 
 def test_a_reader_is_not_held_up_by_a_writer(tmp_path: Path) -> None:
