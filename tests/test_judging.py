@@ -428,6 +428,18 @@ def test_workers_that_were_started_before_are_taken(ledger: Ledger, tmp_path: Pa
     assert "while it started" in plan.unavailable["torch", "cpu"]
 
 
+def test_a_worker_that_has_no_such_device_is_remembered(ledger: Ledger, tmp_path: Path) -> None:
+    script = tmp_path / "python"
+    script.write_text("""#!/bin/sh\necho '{"device": "cpu", "failed": "no such device"}'\n""")
+    script.chmod(0o700)
+    plan = make_plan(CHECK)
+    plan.batches.append(make_batch(tmp_path, script))
+    run_plan(plan, load_registry(), ledger)
+    assert plan.unavailable == {("torch", "cpu"): "no such device"}
+    key = unavailable_key("identity")
+    assert ledger.find_facts([key]) == {key: "no such device"}
+
+
 # --- many verdicts --------------------------------------------------------------------------------
 
 WORST_FIRST = ["failed", "differs", "stale", "not_run", "untestable", "unsupported", "verified"]

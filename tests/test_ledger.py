@@ -68,6 +68,12 @@ def execute(ledger: Ledger, query: str, *values: str) -> int:
 # --- round trips ----------------------------------------------------------------------------------
 
 
+def test_the_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "one" / "two") as ledger:
+        assert ledger.file == tmp_path / "one" / "two" / "ledger.sqlite"
+        assert ledger.file.exists()
+
+
 def test_records_are_found_by_key(ledger: Ledger) -> None:
     failed = replace(make(2), outcome=Outcome.RAISED, error=Error("E", "é \ud800", "t"), results={})
     ledger.add(make(1))
@@ -347,10 +353,15 @@ def test_a_ledger_without_its_tables_gets_them_back(ledger: Ledger, tmp_path: Pa
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "ledger"):
+    folders = {
+        tmp_path / "file": f"File exists: {tmp_path / 'file'}",
+        tmp_path / "file" / "ledger": f"Not a directory: {tmp_path / 'file' / 'ledger'}",
+    }
+    for folder, reason in folders.items():
         with pytest.raises(LedgerError) as caught:
             Ledger(folder)
-        assert str(caught.value).startswith(f"cannot open the ledger {folder / 'ledger.sqlite'}: ")
+        message = f"cannot open the ledger {folder / 'ledger.sqlite'}: {reason}"
+        assert caught.value.message == message
         assert caught.value.hint == (
             "check that its folder can be written and that the disk is not full"
         )
