@@ -13,7 +13,7 @@ SPHINX := $(RUN) -m sphinx -d _build/doctrees $(SPHINXOPTS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := html
-.PHONY: help html check verify envs test test-fast lint bench clean distclean
+.PHONY: help html check verify envs test test-fast lint bench mutation clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +48,9 @@ bench: $(VENV)/installed ## measure what Optabs costs, as ratios
 	@$(OPTABS) envs --framework torch
 	@$(RUN) bench/execute.py
 
+mutation: $(VENV)/installed-mutation ## count the faults that the tests of comparing and judging notice
+	@$(RUN) bench/mutate.py
+
 clean: ## remove what was built, the ledger included
 	rm -rf _build
 
@@ -65,4 +68,8 @@ $(VENV)/installed: requirements.txt pyproject.toml
 
 $(VENV)/installed-tests: $(VENV)/installed requirements-test.txt
 	@$(RUN) -m pip install --quiet -r requirements-test.txt
+	@touch $@
+
+$(VENV)/installed-mutation: $(VENV)/installed-tests requirements-mutation.txt
+	@$(RUN) -m pip install --quiet -r requirements-mutation.txt
 	@touch $@

@@ -13,8 +13,10 @@ import pytest
 
 from optabs.compare import (
     DEFAULT_TOLERANCES,
+    GRADIENTS,
     Array,
     Comparison,
+    Finding,
     Other,
     Tolerance,
     Tree,
@@ -73,7 +75,7 @@ def test_equal_results_agree() -> None:
 
 def test_every_name_must_be_there() -> None:
     found = compare_results({"a": make([1.0])}, {"a": make([1.0]), "b": make([1.0])})
-    assert [each.message for each in found.findings] == ["the example does not define `b`"]
+    assert found.findings == [Finding("name", "the example does not define `b`")]
     assert not compare_results({}, {"a": make([1.0])}).agrees
 
 
@@ -83,7 +85,7 @@ def test_further_names_do_not_matter() -> None:
 
 def test_nothing_expected_is_no_agreement() -> None:
     found = compare_results({"a": make([1.0])}, {})
-    assert [each.message for each in found.findings] == ["the case names no result"]
+    assert found.findings == [Finding("name", "the case names no result")]
 
 
 # --- dtypes and shapes ----------------------------------------------------------------------------
@@ -132,6 +134,11 @@ def test_empty_arrays_agree() -> None:
     assert compare(Array("float32", (0, 3), ()), Array("float32", (0, 3), ())).agrees
     assert not compare(Array("float32", (0, 3), ()), Array("float32", (3, 0), ())).agrees
     assert compare(make([]), make([])).max_abs_error is None
+
+
+def test_a_value_that_is_not_there_is_no_agreement() -> None:
+    with pytest.raises(ValueError, match="longer"):
+        compare(Array("float32", (2,), (1.0,)), Array("float32", (2,), (1.0, 1.0)))
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -222,6 +229,13 @@ def test_what_is_not_finite(
     mine, other = make([actual, 1.0]), make([expected, 1.0])
     assert compare(mine, other, tolerance).agrees is agrees
     assert compare(mine, other, tolerance, equal_nan=True).agrees is agrees_with_nan
+
+
+def test_nan_does_not_equal_nan_unless_asked() -> None:
+    nan = {"y": make([NAN])}
+    assert not compare_results(nan, nan).agrees
+    assert measure_error(NAN, NAN) == (INF, INF)
+    assert measure_error(NAN, NAN, equal_nan=True) == (0.0, 0.0)
 
 
 def test_an_error_that_is_not_finite_is_shown_as_such() -> None:
@@ -339,6 +353,35 @@ def test_a_tolerance_that_is_asked_for_holds_whichever_way() -> None:
     assert "(set by the case)" in find(make([2.0]), make([1.0]), tolerance=wide)[0]
 
 
+@pytest.mark.parametrize("dtypes", [("bfloat16", "float64"), ("float64", "bfloat16")])
+def test_where_dtypes_differ_the_looser_of_them_holds(dtypes: tuple[str, str]) -> None:
+    """Whichever it is, and a wrong dtype is told without a wrong value."""
+    mine, other = make([1.01], dtypes[0]), make([1.0], dtypes[1])
+    assert [each.kind for each in compare(mine, other).findings] == ["dtype"]
+
+
+@pytest.mark.parametrize("dtypes", [("int64", "float32"), ("float32", "int64")])
+def test_a_tolerance_of_the_case_holds_where_one_of_them_is_a_float(
+    dtypes: tuple[str, str],
+) -> None:
+    mine, other = make([2], dtypes[0]), make([1], dtypes[1])
+    found = compare(mine, other, Tolerance(1.0, 0.0, "set by the case"))
+    assert [each.kind for each in found.findings] == ["dtype"]
+
+
+def test_the_defaults_of_gradients_say_why() -> None:
+    found = choose_default("float32", defaults=GRADIENTS)
+    assert (found.source, found.reason) == ("float32 gradient default", GRADIENTS.reason)
+    one = {"y": make([1.0])}
+    assert compare_results(one, one, defaults=GRADIENTS).tolerance == found
+
+
+def test_of_equal_tolerances_the_first_is_named() -> None:
+    results = {"a": make([1.0]), "b": make([1.0], "complex64")}
+    found = compare_results(results, results).tolerance
+    assert found == Tolerance(1.3e-6, 1e-5, "float32 default")
+
+
 def test_nothing_loosens_by_itself() -> None:
     """An array that is off leaves the tolerance of the next one alone."""
     actual = {"a": make([1.0], "bfloat16"), "b": make([1.0005]), "c": make([2], "int64")}
@@ -380,6 +423,8 @@ def test_the_rule_is_numpys(dtype: str) -> None:
         (3 + 4j, 0j, (5.0, INF)),
         (3 + 4j, 3 + 0j, (4.0, 4 / 3)),
         (True, False, (1.0, INF)),
+        (5, 3.5, (1.5, 3 / 7)),
+        (3.5, 5, (1.5, 0.3)),
         (2**64 - 1, 2**64 - 3, (2.0, 2 / 2.0**64)),
         (INF, 1.0, (INF, INF)),
         (1.0, complex(1, NAN), (INF, INF)),
@@ -520,6 +565,7 @@ GOOD = encode(np.array([1.0, 2.0], dtype="float32"))
         {"what": 1},
         {**GOOD, "data": "###"},
         {**GOOD, "data": "AAA="},
+        {**GOOD, "data": GOOD["data"] + "#"},
         {**GOOD, "data": 5},
         {**GOOD, "shape": [3]},
         {**GOOD, "shape": ["2"]},
@@ -529,6 +575,7 @@ GOOD = encode(np.array([1.0, 2.0], dtype="float32"))
         {**GOOD, "stored": None},
         {key: value for key, value in GOOD.items() if key != "stored"},
         {**encode(np.array([1j], dtype="complex64")), "data": HALF},
+        {**encode(np.array([], dtype="complex64")), "data": HALF},
         {"items": 5},
         {"items": [5]},
         {"entries": [1]},
@@ -540,3 +587,17 @@ def test_what_is_no_result_is_told(data: dict[str, Any]) -> None:
         ValueError, match=r"result|base64|dtype|values|zip|padding|ASCII|Only|shape"
     ):
         decode_tree(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "this is no result: it has the keys (none)"),
+        ({"what": 1, "else": 2}, "this is no result: it has the keys what, else"),
+        ({**GOOD, "shape": [3]}, "2 values for the shape (3,)"),
+    ],
+)
+def test_why_it_is_no_result_is_told(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        decode_tree(data)
+    assert str(caught.value) == message

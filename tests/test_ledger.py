@@ -68,6 +68,12 @@ def execute(ledger: Ledger, query: str, *values: str) -> int:
 # --- round trips ----------------------------------------------------------------------------------
 
 
+def test_the_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "one" / "two") as ledger:
+        assert ledger.file == tmp_path / "one" / "two" / "ledger.sqlite"
+        assert ledger.file.exists()
+
+
 def test_records_are_found_by_key(ledger: Ledger) -> None:
     failed = replace(make(2), outcome=Outcome.RAISED, error=Error("E", "é \ud800", "t"), results={})
     ledger.add(make(1))
@@ -163,7 +169,9 @@ def test_a_later_time_in_the_table_alone_is_not_believed(ledger: Ledger) -> None
     assert ledger.find_latest(["claim"])["claim"].key == "key2"
 
 
-@pytest.mark.parametrize("body", ["", "{", "null", "[]", '{"key":"key1"}'])
+@pytest.mark.parametrize(
+    "body", ["", "{", "null", "[]", '{"key":"key1"}', replace(RECORD, key="key2").to_json()]
+)
 def test_text_that_is_no_record_is_not_believed(ledger: Ledger, body: str) -> None:
     digest = hashlib.sha256(f"key1\n{body}".encode()).hexdigest()
     ledger.add(make(1))
@@ -210,11 +218,51 @@ def fill(folder: Path) -> Path:
 def test_a_file_that_is_no_ledger_is_kept_aside(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(content)
     with Ledger(tmp_path) as ledger:
-        assert "the ledger was damaged" in ledger.notice
-        assert "it was kept as ledger.damaged" in ledger.notice
+        assert ledger.notice == (
+            "the ledger was damaged (file is not a database); it was kept as ledger.damaged"
+        )
         ledger.add(make(1))
         assert ledger.find(["key1"]) == {"key1": make(1)}
     assert (tmp_path / "ledger.damaged").read_bytes() == content
+
+
+def damage_within(file: Path) -> None:
+    """Overwrite all but what opening reads."""
+    content = file.read_bytes()
+    file.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+
+
+def test_damage_that_opening_did_not_meet_is_kept_aside(tmp_path: Path) -> None:
+    damage_within(fill(tmp_path))
+    with Ledger(tmp_path) as ledger:
+        assert ledger.notice == ""
+        assert ledger.find([f"key{number}" for number in range(200)]) == {}
+        assert ledger.notice == (
+            "the ledger was damaged (database disk image is malformed); "
+            "it was kept as ledger.damaged"
+        )
+        ledger.add(make(1))
+        assert ledger.find(["key1"]) == {"key1": make(1)}
+
+
+def test_the_log_of_a_damaged_file_is_kept_with_it(tmp_path: Path) -> None:
+    """While another process has the file open, SQLite leaves its log there."""
+    damage_within(fill(tmp_path))
+    with Ledger(tmp_path), Ledger(tmp_path) as ledger:
+        ledger.find(f"key{number}" for number in range(200))
+        kept = sorted(file.name for file in tmp_path.glob("ledger.damaged*"))
+    assert kept == ["ledger.damaged", "ledger.damaged-shm", "ledger.damaged-wal"]
+
+
+def test_damage_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
+    damage_within(fill(tmp_path))
+    (tmp_path / "ledger.damaged-wal").mkdir()
+    with Ledger(tmp_path), Ledger(tmp_path) as ledger, pytest.raises(LedgerError) as caught:
+        ledger.find(f"key{number}" for number in range(200))
+    assert caught.value.message == (
+        f"cannot use the ledger {tmp_path / 'ledger.sqlite'}: "
+        "it is damaged (database disk image is malformed), and Is a directory"
+    )
 
 
 def test_every_damaged_file_is_kept(tmp_path: Path) -> None:
@@ -281,11 +329,12 @@ def test_a_damaged_log_costs_no_more_than_what_it_holds(tmp_path: Path) -> None:
 # --- formats --------------------------------------------------------------------------------------
 
 
-def test_a_ledger_of_another_format_begins_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+def test_a_ledger_of_another_format_begins_anew(tmp_path: Path, version: int) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as old, old:
         old.execute("CREATE TABLE records (key TEXT, body TEXT)")
         old.execute("INSERT INTO records VALUES ('key1', 'x')")
-        old.execute("PRAGMA user_version=99")
+        old.execute(f"PRAGMA user_version={version}")
     with Ledger(tmp_path) as ledger:
         assert ledger.find(["key1"]) == {}
         ledger.add(make(1))
@@ -304,17 +353,27 @@ def test_a_ledger_without_its_tables_gets_them_back(ledger: Ledger, tmp_path: Pa
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "ledger"):
+    folders = {
+        tmp_path / "file": f"File exists: {tmp_path / 'file'}",
+        tmp_path / "file" / "ledger": f"Not a directory: {tmp_path / 'file' / 'ledger'}",
+    }
+    for folder, reason in folders.items():
         with pytest.raises(LedgerError) as caught:
             Ledger(folder)
-        assert str(caught.value).startswith(f"cannot open the ledger {folder / 'ledger.sqlite'}: ")
-        assert "check that its folder can be written" in str(caught.value)
+        message = f"cannot open the ledger {folder / 'ledger.sqlite'}: {reason}"
+        assert caught.value.message == message
+        assert caught.value.hint == (
+            "check that its folder can be written and that the disk is not full"
+        )
 
 
 def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").mkdir()
-    with pytest.raises(LedgerError, match="unable to open database file"):
+    with pytest.raises(LedgerError) as caught:
         Ledger(tmp_path)
+    assert caught.value.message == (
+        f"cannot open the ledger {tmp_path / 'ledger.sqlite'}: unable to open database file"
+    )
     assert (tmp_path / "ledger.sqlite").is_dir()
 
 
@@ -420,6 +479,18 @@ def test_a_killed_writer_loses_nothing_that_it_said_was_stored(tmp_path: Path) -
         assert len(ledger.find(stored)) == len(stored)
         assert ledger.notice == ""
         ledger.add(make(1))
+
+
+def test_a_file_that_is_locked_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", check_same_thread=False)) as other:
+        other.execute("CREATE TABLE t (a)")
+        other.execute("BEGIN EXCLUSIVE")
+        timer = threading.Timer(0.3, other.rollback)
+        timer.start()
+        with Ledger(tmp_path) as ledger:
+            ledger.add(make(1))
+            assert ledger.find(["key1"]) == {"key1": make(1)}
+        timer.join()
 
 
 def test_a_reader_is_not_held_up_by_a_writer(tmp_path: Path) -> None:
