@@ -1,5 +1,6 @@
 """A tiny array framework for the tests: elementwise functions over nested lists, pure Python."""
 
+import builtins
 import itertools
 import math
 import random as _random
@@ -58,7 +59,7 @@ def exp(x):
 
 
 def absolute(x):
-    return _apply(abs, x)
+    return _apply(builtins.abs, x)
 
 
 abs = absolute  # noqa: A001
