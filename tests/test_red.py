@@ -80,7 +80,7 @@ def test_it_is_green_to_begin_with(site: Any) -> None:
 
 def test_an_example_that_is_no_python_fails(site: Any) -> None:
     site.write("sin", SIN.replace("api: fakeframework.sin", 'example: "result = = 1"'))
-    assert_red(site, "failed", "the code is no Python")
+    assert_red(site, "failed", "this is no Python")
 
 
 # --- the result is wrong --------------------------------------------------------------------------

@@ -196,12 +196,8 @@ class _Planner:
                 try:
                     snippet = build_snippet(op, case, variant, framework)
                 except NoSnippet as reason:
-                    if isinstance(reason, NoAutodiff):
-                        verdict = Verdict.UNSUPPORTED
-                    elif variant.find_own_example(case):  # an example that is no Python
-                        verdict = Verdict.FAILED
-                    else:
-                        verdict = Verdict.UNTESTABLE
+                    is_lacking = isinstance(reason, NoAutodiff)
+                    verdict = Verdict.UNSUPPORTED if is_lacking else Verdict.UNTESTABLE
                     yield Check(op, variant, case, refusal=(verdict, str(reason)))
                     continue
                 for target in self.targets:
