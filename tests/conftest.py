@@ -178,6 +178,24 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
+def find_zombies() -> Callable[[], list[str]]:
+    """Find the children of this process that have ended and that nobody has waited for."""
+
+    def find() -> list[str]:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue  # it is gone
+            if state == "Z" and parent == str(os.getpid()):
+                found.append(process.name)
+        return found
+
+    return find
+
+
+@pytest.fixture
 def find_processes() -> Callable[[Path], list[int]]:
     """Find the processes that run in, or have variables of, a folder (Linux only)."""
 
