@@ -141,3 +141,13 @@ def test_a_generator_without_end_is_no_result(tmp_path: Path, project: Callable[
     verdict = export["ops"][0]["variants"]["fake"]["verdicts"][1]
     assert verdict["verdict"] == "differs"
     assert "itertools.count" in verdict["reason"]
+
+
+def test_an_example_that_ran_into_its_own_limit_is_not_run_again(
+    tmp_path: Path, project: Callable[..., Any]
+) -> None:
+    made = project(tmp_path)
+    entry = write_entry("Endless", HOSTILE["endless-loop"][0])
+    (tmp_path / "ops" / "endless.yaml").write_text(entry, encoding="utf-8")
+    assert "executed 3, reused 0" in made.run("verify", "--framework", "fake").stdout
+    assert "executed 0, reused 3" in made.run("verify", "--framework", "fake").stdout

@@ -151,8 +151,10 @@ class _Planner:
         """Plan one op: its checks, its oracles, the API names it mentions."""
         checks = list(self.list_checks(op))
         references = {case.id: self.plan_reference(op, case) for case in op.cases}
-        keys = [check.key for check in checks] + [item.key for item in references.values()]
-        self.plan.known.update(self.find_known([key for key in keys if key]))
+        jobs = [check.job for check in checks] + [item.job for item in references.values()]
+        self.plan.known.update(
+            self.find_known({job.key: job.time_limit for job in jobs if job and job.key})
+        )
         for check in checks:
             if check.job and check.target and check.job.key not in self.plan.known:
                 self.add_job(check.target, check.job)
@@ -167,15 +169,15 @@ class _Planner:
                 fact = hash_parts("api", full, self.identities[key])
                 self.plan.apis[key, variant.api] = fact
 
-    def find_known(self, keys: list[str]) -> dict[str, Record]:
+    def find_known(self, limits: Mapping[str, float]) -> dict[str, Record]:
+        """Return what the ledger knows under some keys; `limits` are today's time limits."""
         if self.options.fresh:
             return {}
         # A run that was ended by a shorter limit than today's says nothing about today's.
         return {
             key: record
-            for key, record in self.ledger.find(keys).items()
-            if record.outcome is not Outcome.TIMED_OUT
-            or record.time_limit >= self.options.time_limit
+            for key, record in self.ledger.find(limits).items()
+            if record.outcome is not Outcome.TIMED_OUT or record.time_limit >= limits[key]
         }
 
     def add_job(self, target: Target, job: Job) -> None:
