@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from optabs.apis import ApiFact
+from optabs.apis import ApiFact, ApiParameter
 from optabs.catalog.model import (
     ArrayInput,
     Case,
@@ -345,7 +345,7 @@ def test_facts_about_names_are_read(ledger: Ledger) -> None:
     plan = make_plan()
     plan.apis.update({("mlx", "mlx.core.abs"): "missing", ("torch", "torch.abs"): "fact"})
     assert judge_plan(plan, ledger, Tally()).apis == {
-        ("torch", "torch.abs"): ApiFact(True, (("x", "positional"),), (), None)
+        ("torch", "torch.abs"): ApiFact(True, (ApiParameter("x", "positional"),), (), None)
     }
 
 

@@ -126,7 +126,6 @@ GRADIENTS = Defaults(
         for dtype, (rtol, atol) in DEFAULT_TOLERANCES.items()
     },
     "gradient default",
-    "that of the dtype; the finite differences themselves are good to 1e-9",
 )
 
 

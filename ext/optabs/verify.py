@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from optabs.apis import ApiFact, read_fact
 from optabs.catalog.model import Case, Op, Variant
@@ -39,6 +39,8 @@ class Judgement:
     """With the line numbers of the YAML file."""
     results: Mapping[str, Tree] = field(default_factory=dict)
     """What the example gave, by name, where it could be compared."""
+    past: tuple[Judgement, ...] = ()
+    """The verdicts on the same code with other versions of the framework, newest first."""
 
     @property
     def case(self) -> Case | None:
@@ -197,12 +199,19 @@ def judge_plan(plan: Plan, ledger: Ledger, tally: Tally) -> Report:
         check.job.claim for check in plan.checks if check.job and check.key not in plan.known
     ]
     latest = ledger.find_latest(without)
+    claims = [check.job.claim for check in plan.checks if check.job]
+    older = ledger.find_versions(claims, plan.known)
     facts = ledger.find_facts(plan.apis.values())
     apis = {}
     for name, key in plan.apis.items():
         if key in facts:
             apis[name] = read_fact(facts[key])
-    judgements = [_judge(check, plan, latest) for check in plan.checks]
+    judgements = [
+        _add_past(_judge(check, plan, latest), plan, older)
+        if check.job
+        else _judge(check, plan, {})
+        for check in plan.checks
+    ]
     return Report(judgements, apis, tally, plan.unavailable)
 
 
@@ -221,6 +230,18 @@ def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:
             return Judgement(check, Verdict.NOT_RUN, reason)
         return _judge_stale(check, plan, older, reason)
     return judge_record(check, plan, record)
+
+
+def _add_past(judgement: Judgement, plan: Plan, older: Mapping[str, list[Record]]) -> Judgement:
+    """Add the verdicts on other versions than the one that the verdict itself is about."""
+    job = judgement.check.job
+    now = judgement.record.framework_version if judgement.record else None
+    past = tuple(
+        judge_record(judgement.check, plan, record)
+        for record in older.get(job.claim if job else "", ())
+        if record.framework_version != now
+    )
+    return replace(judgement, past=past) if past else judgement
 
 
 def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judgement:

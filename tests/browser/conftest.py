@@ -65,6 +65,16 @@ variants:
   fake_two: {untestable: for show}
 """
 
+SHIFT = """\
+operation: Shift
+std_args: [x, y, gain, mode]
+cases:
+  - {id: plain, inputs: {x: [0.5], y: [1.0], gain: 2.0}, expect: x + 2 * y}
+variants:
+  fake: {api: fakeframework.add, args: {gain: alpha}}
+  fake_two: {macro_template: "{x} + {y}", args: {gain: factor, mode: null}, untestable: for show}
+"""
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -85,6 +95,7 @@ def site(environments, tmp_path_factory):
     (source / "index.md").write_text("# Home\n\n```{ops}\n```\n")
     (source / "ops/add.yaml").write_text(ADD)
     (source / "ops/sine.yaml").write_text(SINE)
+    (source / "ops/shift.yaml").write_text(SHIFT)
     variables = {
         "PYTHONPATH": str(ROOT / "ext"),
         "OPTABS_FRAMEWORKS": str(ROOT / "tests/fake/frameworks"),

@@ -24,6 +24,8 @@ def setup_extension(app: Sphinx) -> None:
     app.add_config_value("optabs_time_limit", 60.0, "", types=(int, float))
     app.add_config_value("optabs_fail_on", ["failed", "differs"], "", types=(list, tuple))
     app.add_config_value("optabs_inventories", True, "", types=bool)
+    app.add_config_value("optabs_edit_url", "", "html", types=str)
+    app.add_config_value("optabs_report_url", "", "html", types=str)
     app.add_source_suffix(".yaml", OpParser.supported[0])
     app.add_source_parser(OpParser)
     app.add_domain(OpDomain)

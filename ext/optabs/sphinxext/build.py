@@ -21,7 +21,6 @@ from optabs.project import Project
 from optabs.records import hash_parts
 from optabs.render import (
     Context,
-    make_crosscheck_context,
     make_op_context,
     make_tab_context,
 )
@@ -221,7 +220,7 @@ class Build:
         """Return what the head of an op's page shows; `file` is that of its entry."""
         if (file, "") not in self._contexts:
             assert self.report is not None
-            self._contexts[file, ""] = make_op_context(self._ops[file], self.report)
+            self._contexts[file, ""] = make_op_context(self._ops[file], self.registry, self.report)
         return self._contexts[file, ""]
 
     def get_tab_context(self, file: str, framework: str) -> Context:
@@ -234,18 +233,11 @@ class Build:
             )
         return self._contexts[file, framework]
 
-    def get_crosscheck(self, file: str) -> list[Context]:
-        """Return how far the frameworks are apart in the cases of an entry's op."""
-        assert self.report is not None
-        return make_crosscheck_context(self._ops[file], self.registry, self.report)
-
     def hash_evidence(self, file: str) -> str:
         """Return a hash of what a page shows beside its claims."""
         if file not in self._digests:
             tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
-            self._digests[file] = hash_parts(
-                self.get_op_context(file), tabs, self.get_crosscheck(file)
-            )
+            self._digests[file] = hash_parts(self.get_op_context(file), tabs)
         return self._digests[file]
 
 
