@@ -108,4 +108,6 @@ def test_on_a_phone_the_pair_stands_one_below_the_other(open_page):
     page = open_page("ops/add.html?from=fake&to=fake_two", viewport={"width": 320, "height": 640})
     first, second = page.locator(".optabs-pair-sides > .optabs-card").all()
     assert second.bounding_box()["y"] > first.bounding_box()["y"] + first.bounding_box()["height"]
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = page.locator(".optabs-pair").bounding_box()
+    assert box["x"] + box["width"] <= 320
+    assert page.locator(".optabs-pair").evaluate("pair => pair.scrollWidth <= pair.clientWidth")
