@@ -153,6 +153,21 @@ def test_the_defaults_are_those_of_the_device_and_of_gradients() -> None:
     assert found.comparison.tolerance.source == "float32 gradient default"
 
 
+def test_what_the_mathematics_leaves_open_is_no_difference() -> None:
+    column = replace(EXPECTED, values=[[1.0]], up_to="column-signs")
+    check = replace(CHECK, case=replace(CASE, expect=(column,)))
+    for value, verdict in ((-1.0, Verdict.VERIFIED), (-2.0, Verdict.DIFFERS)):
+        result = {**encode(value), "shape": [1, 1]}
+        found = judge_record(check, make_plan(), make_record(results={"result": result}))
+        assert found.verdict is verdict
+        # Frameworks are compared with each other by these: a sign must not set them apart.
+        assert found.results == {"result": Array("float32", (1, 1), [-value])}
+        assert found.comparison is not None
+        words = "compared up to the sign of each column of `result`"
+        assert found.comparison.up_to == words
+        assert found.reason.endswith(f"\n({words})") is (verdict is Verdict.DIFFERS)
+
+
 def test_a_declared_difference_is_that_frameworks() -> None:
     differs = Difference(("mlx",), "so", expect=(replace(EXPECTED, values=[2.0]),))
     case = replace(CASE, differences=(differs,))

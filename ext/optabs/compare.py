@@ -145,6 +145,8 @@ class Comparison:
     max_abs_error: float | None = None
     max_rel_error: float | None = None
     tolerance: Tolerance | None = None
+    up_to: str = ""
+    """Up to what results were compared, in words; empty if as they stand."""
 
     @property
     def agrees(self) -> bool:

@@ -57,6 +57,13 @@ def build_expected(case: Case, framework: str, reference: Record | None) -> dict
     return results
 
 
+def list_freedoms(case: Case, framework: str) -> dict[str, str]:
+    """Return, by name of the result, what the mathematics leaves open there."""
+    own = [each for item in case.find_differences(framework) for each in item.expect]
+    found = {each.name: each.up_to for each in (*case.expect, *own)}
+    return {name: word for name, word in found.items() if word}
+
+
 def choose_tolerance(op: Op, case: Case) -> Tolerance | None:
     """Return the tolerance that the case or the op asks for, or None for the dtype's default."""
     for source, wanted in (("set by the case", case.tolerance), ("set by the op", op.tolerance)):

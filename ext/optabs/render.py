@@ -340,6 +340,7 @@ def _make_result_context(judgement: Judgement) -> Context:
         "max_rel_error": _format_error(comparison, "max_rel_error"),
         "rtol": f"{tolerance.rtol:g}" if tolerance else "",
         "atol": f"{tolerance.atol:g}" if tolerance else "",
+        "up_to": comparison.up_to if comparison else "",
         "tolerance_source": tolerance.source if tolerance else "",
         "tolerance_reason": tolerance.reason if tolerance else "",
         "traceback": show_controls(judgement.traceback),

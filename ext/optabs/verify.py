@@ -7,12 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from optabs.alignment import align_results, describe_freedom
 from optabs.apis import ApiFact, read_fact
 from optabs.catalog.model import Case, Op, Variant
 from optabs.compare import DEVICE_DEFAULTS, Comparison, Tree, compare_results, decode_tree
 from optabs.crosscheck import Disagreement, find_disagreement
 from optabs.errors import Fault, Place
-from optabs.expected import NoOracle, build_expected, choose_defaults, choose_tolerance
+from optabs.expected import (
+    NoOracle,
+    build_expected,
+    choose_defaults,
+    choose_tolerance,
+    list_freedoms,
+)
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Check, Plan, note_api_facts, unavailable_key
@@ -38,7 +45,7 @@ class Judgement:
     traceback: str = ""
     """With the line numbers of the YAML file."""
     results: Mapping[str, Tree] = field(default_factory=dict)
-    """What the example gave, by name, where it could be compared."""
+    """What the example gave, by name, where it could be compared; with the expected signs."""
     past: tuple[Judgement, ...] = ()
     """The verdicts on the same code with other versions of the framework, newest first."""
 
@@ -280,6 +287,8 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         actual = {name: decode_tree(tree) for name, tree in record.results.items()}
     except (NoOracle, ValueError) as error:
         return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)
+    up_to = list_freedoms(case, check.variant.framework)
+    actual = align_results(actual, expected, up_to)
     comparison = compare_results(
         actual,
         expected,
@@ -288,9 +297,12 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         defaults=choose_defaults(case),
         device=DEVICE_DEFAULTS.get((record.framework, record.device)),
     )
+    comparison.up_to = describe_freedom(expected, up_to)
     if comparison.agrees:
         return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
     reason = "\n".join(finding.message for finding in comparison.findings)
+    if comparison.up_to:
+        reason += f"\n({comparison.up_to})"
     return Judgement(check, Verdict.DIFFERS, reason, record, comparison, place, results=actual)
 
 

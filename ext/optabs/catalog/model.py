@@ -113,6 +113,8 @@ class Expected:
     values: Any = None
     expr: str | None = None
     dtype: str | None = None
+    up_to: str | None = None
+    """What the mathematics leaves open: column-signs or row-signs."""
     text: Text | None = None
     """The expression with its place, where there is one."""
 

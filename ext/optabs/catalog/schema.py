@@ -387,6 +387,11 @@ EXPECTED = Record(
         "values": Key(ANY, "The result as literal values.", [1.0, 2.0]),
         "expr": Key(WORDS, "A NumPy expression over the inputs, in float64.", "np.exp(x)"),
         "dtype": Key(DTYPE, "The dtype that the result must have.", "int64"),
+        "up_to": Key(
+            Choice(("column-signs", "row-signs")),
+            "What the mathematics leaves open, as the signs of eigenvectors; if complex, a phase.",
+            "column-signs",
+        ),
     },
     rule=lambda found, path, report: (
         None
@@ -409,7 +414,7 @@ EXPECTED_RESULT = OneOf(
         float: ANY,
         bool: ANY,
     },
-    "a value, a NumPy expression, or {values|expr, dtype}",
+    "a value, a NumPy expression, or {values|expr, dtype, up_to}",
 )
 
 EXPECT = OneOf(

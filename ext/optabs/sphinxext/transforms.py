@@ -188,6 +188,8 @@ def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node
     ]
     for result in case["results"]:
         found.append(_paragraph(_describe_result(result)))
+        if result["up_to"]:
+            found.append(_paragraph(f"{begin_sentence(result['up_to'])}."))
         if result["tolerance_reason"]:
             found.append(_paragraph(f"Why this tolerance: {result['tolerance_reason']}"))
         if result["message"]:
