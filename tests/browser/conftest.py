@@ -25,6 +25,18 @@ optabs_inventories = False
 optabs_fail_on = []
 """
 
+INDEX = """\
+# Home
+
+```{ops}
+```
+
+```{toctree}
+matrix
+health
+```
+"""
+
 ADD = """\
 operation: Add
 std_args: [x, y]
@@ -65,6 +77,19 @@ variants:
   fake_two: {untestable: for show}
 """
 
+# Its mapping is wrong: the cosine for the sine.
+WAVE = """\
+operation: Wave
+aliases: [undulation]
+category: Trigonometry
+std_args: [x]
+cases:
+  - {id: plain, inputs: {x: [0.5, -1.0]}, expect: np.sin(x)}
+variants:
+  fake: {api: ff.cos}
+  torch: {unsupported: for show}
+"""
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -82,9 +107,12 @@ def site(environments, tmp_path_factory):
     source = tmp_path_factory.mktemp("browser") / "source"
     (source / "ops").mkdir(parents=True)
     (source / "conf.py").write_text(CONF)
-    (source / "index.md").write_text("# Home\n\n```{ops}\n```\n")
+    (source / "index.md").write_text(INDEX)
+    (source / "matrix.md").write_text("# Matrix\n\n```{matrix}\n```\n")
+    (source / "health.md").write_text("# Health\n\n```{health}\n```\n")
     (source / "ops/add.yaml").write_text(ADD)
     (source / "ops/sine.yaml").write_text(SINE)
+    (source / "ops/wave.yaml").write_text(WAVE)
     variables = {
         "PYTHONPATH": str(ROOT / "ext"),
         "OPTABS_FRAMEWORKS": str(ROOT / "tests/fake/frameworks"),
