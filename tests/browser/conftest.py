@@ -87,7 +87,7 @@ cases:
   - {id: plain, inputs: {x: [0.5, -1.0]}, expect: np.sin(x)}
 variants:
   fake: {api: ff.cos}
-  torch: {unsupported: for show}
+  fake_two: {unsupported: for show}
 """
 
 ARGUMENTS = [

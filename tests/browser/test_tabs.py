@@ -191,7 +191,7 @@ def test_blocked_storage_is_no_obstacle(open_page):
 
 def test_choice_holds_for_all_groups_of_a_page(open_page):
     page = open_page("single/index.html")
-    assert page.locator(".optabs").count() == 2
+    assert page.locator(".optabs").count() == 3
     find_tab(page, "fake_two").click()
     check_selected(page, "fake_two")
     assert read_hash(page) == "#op-add-fake-two"
