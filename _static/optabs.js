@@ -396,3 +396,136 @@
     if (link && location.hash && link.href === location.href) followFragment();
   });
 })();
+
+/* --- The matrix: filters and sorting, kept in the address. Without this it is a plain table. --- */
+(() => {
+  "use strict";
+  const FIRST = 2; // the columns before the verdicts: op and category
+  const KEPT_MS = 200; // browsers refuse an address that changes with every key
+
+  const enhance = (root) => {
+    const form = root.querySelector(".optabs-filters");
+    const table = root.querySelector(".optabs-matrix");
+    const status = form.querySelector("[role=status]");
+    const fields = [...form.querySelectorAll("input, select")];
+    const heads = [...table.tHead.rows[0].cells];
+    const keys = heads.map((head) => head.dataset.key);
+    // Worst first, as the server lists them.
+    const marks = new Map([...form.elements.verdict.options].slice(1).map((o) => [o.value, o.dataset.mark]));
+    const ranks = new Map([...marks.values()].map((mark, rank) => [mark, rank]));
+    const aliases = JSON.parse(root.dataset.aliases);
+    /* A name and what else it may be written as: jnp.abs is jax.numpy.abs. */
+    const spell = (word) => [
+      word,
+      ...aliases.filter(([short]) => word.startsWith(`${short}.`)).map(([short, full]) => full + word.slice(short.length)),
+    ];
+    const rows = [...table.tBodies[0].rows].map((row, number) => {
+      const [name, category, ...cells] = row.cells;
+      const words = [name.textContent, ...(row.dataset.words ?? "").split(" ").flatMap(spell)];
+      return {
+        row,
+        number,
+        text: words.join(" ").toLowerCase(),
+        short: words.map((word) => word.split(".").pop()).join(" ").toLowerCase(),
+        category: category.textContent,
+        cells: cells.map((cell) => cell.className),
+      };
+    });
+    let order = "op";
+    let timer;
+
+    const filter = () => {
+      const [find, category, framework, verdict] = fields.map((field) => field.value);
+      const words = find.toLowerCase().split(/\s+/).filter(Boolean);
+      const column = keys.indexOf(framework) - FIRST;
+      const mark = marks.get(verdict);
+      let count = 0;
+      for (const each of rows) {
+        const cells = framework ? [each.cells[column]] : each.cells;
+        const shown =
+          (!category || (each.category || "-") === category) &&
+          (verdict ? cells.includes(mark) : !framework || cells[0] !== "") &&
+          // "so" is no part of every name in tensorflow; whoever means a module writes its dot.
+          words.every((word) => (word.includes(".") ? each.text : each.short).includes(word));
+        if (each.row.hidden === shown) each.row.hidden = !shown;
+        count += shown;
+      }
+      status.textContent = `${count} of ${rows.length} ops`;
+    };
+
+    const sort = () => {
+      const descending = order.startsWith("-");
+      const column = keys.indexOf(descending ? order.slice(1) : order);
+      const compare = [
+        (a, b) => a.number - b.number,
+        (a, b) => a.category.localeCompare(b.category),
+      ][column] ?? ((a, b) => ranks.get(a.cells[column - FIRST]) - ranks.get(b.cells[column - FIRST]));
+      const sign = descending ? -1 : 1;
+      const sorted = rows.toSorted((a, b) => sign * compare(a, b) || a.number - b.number);
+      table.tBodies[0].replaceChildren(...sorted.map((each) => each.row));
+      heads.forEach((head, number) => {
+        if (number === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+        else head.removeAttribute("aria-sort");
+      });
+    };
+
+    const keep = () => {
+      const query = new URLSearchParams(location.search);
+      for (const [name, value] of [...fields.map((f) => [f.name, f.value]), ["sort", order === "op" ? "" : order]]) {
+        if (value) query.set(name, value);
+        else query.delete(name);
+      }
+      try {
+        history.replaceState(history.state, "", `${location.pathname}?${query}`.replace(/\?$/, "") + location.hash);
+      } catch {} // a sandboxed frame may not rewrite its address
+    };
+
+    const onChange = () => {
+      filter();
+      clearTimeout(timer);
+      timer = setTimeout(keep, KEPT_MS);
+    };
+
+    const restore = () => {
+      const query = new URLSearchParams(location.search);
+      for (const field of fields) {
+        const value = query.get(field.name) ?? "";
+        const known = !field.options || [...field.options].some((option) => option.value === value);
+        field.value = known ? value : "";
+      }
+      const wanted = query.get("sort") ?? "op";
+      if (keys.includes(wanted.replace(/^-/, ""))) order = wanted;
+      filter();
+      if (order === "op") heads[0].setAttribute("aria-sort", "ascending"); // as it was served
+      else sort();
+    };
+
+    for (const head of heads) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      button.addEventListener("click", () => {
+        order = order === head.dataset.key ? `-${order}` : head.dataset.key;
+        sort();
+        keep();
+      });
+      head.append(button);
+    }
+    form.addEventListener("input", onChange);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.querySelector("button").addEventListener("click", () => {
+      form.reset();
+      onChange();
+      fields[0].focus();
+    });
+    restore();
+    form.hidden = false;
+  };
+
+  const onParsed = () =>
+    document.querySelectorAll(".optabs-overview").forEach((root) => {
+      if (root.querySelector(".optabs-matrix")) enhance(root);
+    });
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", onParsed);
+  else onParsed();
+})();

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "apis",
         "render",
         "export",
+        "overview",
         "project",
         "background",
         "crosscheck",
@@ -176,6 +177,7 @@ def run_python(code: str) -> str:
         "optabs.background",
         "optabs.project",
         "optabs.render",
+        "optabs.overview",
         "optabs.snippet",
     ],
 )

@@ -61,7 +61,7 @@ class Judgement:
 
 
 # The verdict of a whole variant is the worst of its parts.
-_WORST_FIRST = (
+WORST_FIRST = (
     Verdict.FAILED,
     Verdict.DIFFERS,
     Verdict.STALE,
@@ -82,7 +82,7 @@ def combine_verdicts(judgements: Iterable[Judgement]) -> Verdict:
         for judgement in judgements
         if not (judgement.case and judgement.case.gradient and judgement.check.refusal)
     }
-    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NOT_RUN)
+    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.NOT_RUN)
 
 
 @dataclass

@@ -40,7 +40,7 @@ def test_the_pair_shows_what_ran_and_marks_what_differs(open_page):
 
 
 def test_changes_of_arguments_are_told(open_page):
-    page = open_page("ops/shift.html?from=fake&to=fake_two")
+    page = open_page("ops/add.html?from=fake&to=fake_two")
     rows = page.locator(".optabs-pair-body tr").all()
     assert [row.locator("th, td").all_text_contents() for row in rows] == [
         ["Fake", "Fake Two", "Change"],

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import jinja2
 
+from optabs.apis import list_api_faults
 from optabs.background import BackgroundRun, Work
 from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
 from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
+from optabs.overview import make_health_context, make_matrix_context
 from optabs.plan import Options, Plan, make_plan
 from optabs.project import Project
 from optabs.records import hash_parts
@@ -239,6 +241,32 @@ class Build:
             tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
             self._digests[file] = hash_parts(self.get_op_context(file), tabs)
         return self._digests[file]
+
+    def get_matrix(self) -> Context:
+        """Return the verdicts of all ops."""
+        if ("", "matrix") not in self._contexts:
+            assert self.report is not None
+            self._contexts["", "matrix"] = make_matrix_context(
+                self.catalog.ops, self.registry, self.report
+            )
+        return self._contexts["", "matrix"]
+
+    def get_health(self) -> Context:
+        """Return what needs attention."""
+        if ("", "health") not in self._contexts:
+            assert self.report is not None
+            self._contexts["", "health"] = make_health_context(
+                self.catalog.ops,
+                self.registry,
+                self.report,
+                [*self.faults, *self.list_api_faults()],
+            )
+        return self._contexts["", "health"]
+
+    def list_api_faults(self) -> list[Fault]:
+        """Return which API names of the catalogue the installed frameworks do not have."""
+        assert self.report is not None
+        return list_api_faults(self.report.apis, self.registry, self.catalog.ops)
 
 
 def hash_files(folder: Path) -> str:
