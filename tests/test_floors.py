@@ -17,7 +17,7 @@ PACKAGE = Path(optabs.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
     ("catalog", "frameworks"),
-    ("compare", "records", "ledger", "run", "snippet", "expected", "fetch"),
+    ("compare", "distributions", "records", "ledger", "run", "snippet", "expected", "fetch"),
     (
         "plan",
         "verify",

@@ -30,6 +30,7 @@ from optabs.catalog.model import (
 )
 from optabs.catalog.schema import (
     DROPPED,
+    EXPECTED_DISTRIBUTIONS,
     NOT_SYNTHESISED,
     OP,
     VARIANT,
@@ -362,7 +363,8 @@ class _Builder:
             return ()
         if not isinstance(value, dict):
             return (self.build_expected(LONE_RESULT, value, path),)
-        if "dtype" in value and value.keys() <= {"values", "expr", "dtype"}:
+        is_result = "dtype" in value and value.keys() <= {"values", "expr", "dtype"}
+        if is_result or value.get("distribution") in (*EXPECTED_DISTRIBUTIONS,):
             self.report.note_fault(
                 path,
                 "no-name",
@@ -382,6 +384,8 @@ class _Builder:
         place = self.place(path)
         values, expr, dtype = value, None, None
         if isinstance(value, dict):
+            if "distribution" in value:
+                return self.build_sample(name, value, path)
             values, expr, dtype = value.get("values"), value.get("expr"), value.get("dtype")
             path = (*path, "values" if expr is None else "expr")
         elif isinstance(value, str):
@@ -393,6 +397,22 @@ class _Builder:
                 path, "bad-values", f"`{name}` holds what is no complex number", "write e.g. '1+2j'"
             )
         return Expected(name, place, values, None, dtype)
+
+    def build_sample(self, name: str, value: dict[str, Any], path: KeyPath) -> Expected:
+        """Return the oracle of random draws: parameters and shape, literal or as one expression."""
+        kind, dtype, place = value["distribution"], value.get("dtype"), self.place(path)
+        wanted = (*EXPECTED_DISTRIBUTIONS[kind], "shape")
+        parameters = {key: value[key] for key in wanted if key in value}
+        sources = {
+            key: self.code(each, (*path, key), expression=True).text.strip()
+            if isinstance(each, str)
+            else write_python(each)
+            for key, each in parameters.items()
+        }
+        if not any(isinstance(each, str) for each in parameters.values()):
+            return Expected(name, place, parameters, None, dtype, distribution=kind)
+        expr = f"{{{', '.join(f'{key!r}: ({source})' for key, source in sources.items())}}}"
+        return Expected(name, place, None, expr, dtype, distribution=kind)
 
     def build_variant(
         self, key: str, item: dict[str, Any] | None, path: KeyPath, case_ids: list[str]
