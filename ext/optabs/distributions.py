@@ -23,8 +23,8 @@ MIN_DRAWS = 1000
 BOUND = "bound of Dvoretzky, Kiefer and Wolfowitz"
 MEANING = (
     "Random draws are judged by their distribution: the error is the largest distance between the "
-    f"distribution function of the {{count}} draws and the exact one; {ALPHA:g} is the probability "
-    "that right draws are farther away."
+    "distribution function of the {count} draws and the exact one; right draws are farther away "
+    f"with a probability of at most {ALPHA:g}."
 )
 
 # Binary digits of the significand.
