@@ -8,7 +8,6 @@ continuous or not: it exceeds e with a probability of at most 2 exp(-2 n e²) (M
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -66,12 +65,6 @@ class Distribution:
             and (not self.is_whole or draw == int(draw))
         )
 
-    def find_below(self, draw: float) -> float:
-        """Return P(draw < x) for an x within the support."""
-        if not self.is_whole:
-            return self.function(draw)
-        return self.function(draw - 1) if draw > self.low else 0.0
-
 
 def bound_distance(count: int) -> float:
     """Return how far `count` right draws may be from their distribution."""
@@ -84,17 +77,15 @@ def measure_distance(draws: Sequence[float], distribution: Distribution) -> floa
     All draws must lie in the support. Both functions are looked at just before and at each draw:
     between two of them the one is constant and the other rises.
     """
-    largest, before = 0.0, 0
-    counts = Counter(draws)
-    for draw in sorted(counts):
-        after = before + counts[draw]
-        largest = max(
-            largest,
-            abs(before / len(draws) - distribution.find_below(draw)),
-            abs(after / len(draws) - distribution.function(draw)),
-        )
-        before = after
-    return largest
+    ordered, count, function = sorted(draws), len(draws), distribution.function
+    at = below = [function(draw) for draw in ordered]
+    if distribution.is_whole:
+        low = distribution.low
+        below = [function(draw - 1) if draw > low else 0.0 for draw in ordered]
+    # Of equal draws, the first counts below them and the last at them.
+    behind = max(exact - rank / count for rank, exact in enumerate(below))
+    ahead = max(rank / count - exact for rank, exact in enumerate(at, 1))
+    return max(behind, ahead)
 
 
 def make_distribution(kind: str, parameters: Mapping[str, Sequence[float]]) -> Distribution:
