@@ -17,7 +17,17 @@ PACKAGE = Path(optabs.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
     ("catalog", "frameworks"),
-    ("compare", "alignment", "records", "ledger", "run", "snippet", "expected", "fetch"),
+    (
+        "compare",
+        "alignment",
+        "distributions",
+        "records",
+        "ledger",
+        "run",
+        "snippet",
+        "expected",
+        "fetch",
+    ),
     (
         "plan",
         "verify",

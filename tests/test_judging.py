@@ -554,6 +554,7 @@ def test_frameworks_are_held_against_each_other() -> None:
         return found.difference if found else None
 
     assert find(CASE) == 0.5
+    assert find(replace(CASE, expect=(replace(EXPECTED, distribution="normal"),))) is None
     assert find(CASE, "cuda", "cuda") == 0.5
     assert find(CASE, "cuda") is None
     assert find(replace(CASE, differences=(differs,))) is None

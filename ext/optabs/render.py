@@ -152,12 +152,14 @@ def _list_disagreements(op: Op, registry: Registry, report: Report) -> list[Cont
             if each.case is case and each.device
         )
         for device in devices:
+            row = {"title": case.title or case.id, "device": device, "is_random": case.is_random}
             found = report.find_disagreement(op, case, device or "")
-            if found is not None:
+            if case.is_random:
+                rows.append(row)
+            elif found is not None:
                 rows.append(
                     {
-                        "title": case.title or case.id,
-                        "device": device,
+                        **row,
                         "count": len(found.frameworks),
                         "difference": _format_number(found.difference),
                         "relative": _format_number(found.relative),

@@ -115,7 +115,12 @@ class Report:
             self._by_variant.setdefault(key, []).append(judgement)
 
     def find_disagreement(self, op: Op, case: Case, device: str) -> Disagreement | None:
-        """Return how far apart the frameworks are in a case on a device."""
+        """Return how far apart the frameworks are in a case on a device.
+
+        None where they are not to be compared: each draws random values of its own.
+        """
+        if case.is_random:
+            return None
         results = {
             key: judgement.results
             for key in op.variants

@@ -30,7 +30,7 @@ from optabs.catalog.model import (
 )
 from optabs.catalog.schema import (
     DROPPED,
-    EXPECTED,
+    EXPECTED_DISTRIBUTIONS,
     NOT_SYNTHESISED,
     OP,
     VARIANT,
@@ -47,6 +47,7 @@ _PLAIN_KEYS = VARIANT.keys.keys() & {field.name for field in fields(Variant)} - 
     "required_imports",
     "notes",
 }
+_RESULT_KEYS = {"values", "expr", "dtype", "up_to"}
 _LONGEST_ID = 60
 _CASE_ID = re.compile(rf"(?=.{{1,{_LONGEST_ID}}}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -379,7 +380,8 @@ class _Builder:
             return ()
         if not isinstance(value, dict):
             return (self.build_expected(LONE_RESULT, value, path),)
-        if value.keys() & {"dtype", "up_to"} and value.keys() <= EXPECTED.keys.keys():
+        is_result = value.keys() & {"dtype", "up_to"} and value.keys() <= _RESULT_KEYS
+        if is_result or value.get("distribution") in (*EXPECTED_DISTRIBUTIONS,):
             self.report.note_fault(
                 path,
                 "no-name",
@@ -399,6 +401,8 @@ class _Builder:
         place = self.place(path)
         values, expr, dtype, up_to = value, None, None, None
         if isinstance(value, dict):
+            if "distribution" in value:
+                return self.build_sample(name, value, path)
             values, expr = value.get("values"), value.get("expr")
             dtype, up_to = value.get("dtype"), value.get("up_to")
             path = (*path, "values" if expr is None else "expr")
@@ -412,6 +416,22 @@ class _Builder:
                 path, "bad-values", f"`{name}` holds what is no complex number", "write e.g. '1+2j'"
             )
         return Expected(name, place, values, None, dtype, up_to)
+
+    def build_sample(self, name: str, value: dict[str, Any], path: KeyPath) -> Expected:
+        """Return the oracle of random draws: parameters and shape, literal or as one expression."""
+        kind, dtype, place = value["distribution"], value.get("dtype"), self.place(path)
+        wanted = (*EXPECTED_DISTRIBUTIONS[kind], "shape")
+        parameters = {key: value[key] for key in wanted if key in value}
+        sources = {
+            key: self.code(each, (*path, key), expression=True).text.strip()
+            if isinstance(each, str)
+            else write_python(each)
+            for key, each in parameters.items()
+        }
+        if not any(isinstance(each, str) for each in parameters.values()):
+            return Expected(name, place, parameters, None, dtype, distribution=kind)
+        expr = f"{{{', '.join(f'{key!r}: ({source})' for key, source in sources.items())}}}"
+        return Expected(name, place, None, expr, dtype, distribution=kind)
 
     def build_variant(
         self, key: str, item: dict[str, Any] | None, path: KeyPath, case_ids: list[str]

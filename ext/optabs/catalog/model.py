@@ -106,7 +106,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a result must be: literal `values`, or the NumPy expression `expr`."""
+    """What a result must be: literal `values`, or the NumPy expression `expr`.
+
+    Of random draws these hold the parameters of their `distribution`, and their shape, by name.
+    """
 
     name: str
     place: Place
@@ -117,6 +120,7 @@ class Expected:
     """What the mathematics leaves open: column-signs or row-signs."""
     text: Text | None = None
     """The expression with its place, where there is one."""
+    distribution: str | None = None
 
     def find_line(self, row: int) -> int:
         """Return the line of the file that holds row `row` (from 0) of the expression."""
@@ -176,6 +180,11 @@ class Case:
     def result_names(self) -> tuple[str, ...]:
         """The names that an example must leave defined."""
         return tuple(expected.name for expected in self.expect)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a result is random: then frameworks draw other values."""
+        return any(expected.distribution for expected in self.expect)
 
     def find_differences(self, framework: str) -> tuple[Difference, ...]:
         """Return the declared differences of one framework."""

@@ -124,6 +124,11 @@ def _write_crosscheck(op: dict[str, Any]) -> nodes.Node:
 
 
 def _describe_disagreement(row: dict[str, Any]) -> str:
+    if row["is_random"]:
+        return (
+            f"{row['title']} ({row['device']}): not compared: each framework draws random values "
+            "of its own."
+        )
     case = f"{row['title']} ({row['device']}, {row['count']} frameworks): "
     if row["difference"] == "0":
         return f"{case}no difference."
@@ -208,9 +213,12 @@ def _describe_result(result: dict[str, Any]) -> str:
         parts.append(f"version {result['framework_version']}")
         parts.append(result["ran_at"])
     if result["max_abs_error"] is not None:
+        relative, allowed = "", result["atol"]
+        if result["max_rel_error"] is not None:
+            relative = f"{result['max_rel_error']} relative, "
+            allowed += f" + {result['rtol']} × |expected|"
         parts.append(
-            f"largest error {result['max_abs_error']} absolute, "
-            f"{result['max_rel_error']} relative, allowed {result['atol']} + "
-            f"{result['rtol']} × |expected| ({result['tolerance_source']})"
+            f"largest error {result['max_abs_error']} absolute, {relative}"
+            f"allowed {allowed} ({result['tolerance_source']})"
         )
     return begin_sentence("; ".join(parts)) + "."
