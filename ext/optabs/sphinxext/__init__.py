@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optabs.sphinxext import events, html
+from optabs.sphinxext import events, head, html, publish
 from optabs.sphinxext.directives import OpsDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
 from optabs.sphinxext.parser import OpParser
@@ -33,3 +33,5 @@ def setup_extension(app: Sphinx) -> None:
     app.add_post_transform(WritePlain)
     html.add_nodes(app)
     events.connect(app)
+    publish.connect(app)
+    head.connect(app)

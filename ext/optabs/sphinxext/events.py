@@ -68,13 +68,31 @@ def on_config_inited(app: Sphinx, config: Config) -> None:
             raise OptabsError(
                 f"optabs_time_limit is {config.optabs_time_limit!r}", "give a number of seconds"
             )
-        catalog = _open_project(app).catalog[0]
+        project = _open_project(app)
+        catalog = project.catalog[0]
         if not catalog.is_relative_to(app.srcdir):
             raise OptabsError(
                 f"optabs_catalog is {config.optabs_catalog!r}, outside of {app.srcdir}",
                 "pages can only be made of files in Sphinx's source folder",
             )
     config.html_static_path.insert(0, str(find_assets("_static")))
+    # What is published beside the pages is Markdown and YAML, too: none of it is a source.
+    config.exclude_patterns = [
+        *config.exclude_patterns,
+        *_write_patterns(Path(app.srcdir), _list_output_folders(app, project)),
+    ]
+
+
+def _list_output_folders(app: Sphinx, project: Project) -> list[Path]:
+    # Each output folder in the build folder is no reason to read all sources again.
+    output = Path(app.outdir)
+    return [project.build] if output.is_relative_to(project.build) else [project.build, output]
+
+
+def _write_patterns(root: Path, folders: Iterable[Path]) -> list[str]:
+    """Return patterns for `exclude_patterns`, of those folders that are inside of `root`."""
+    inside = [each.relative_to(root) for each in folders if each.is_relative_to(root)]
+    return [_escape_pattern(each.as_posix()) for each in inside if each != Path()]
 
 
 @contextmanager
