@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from xml.etree import ElementTree
 
 import pytest
@@ -357,15 +358,19 @@ def test_what_a_project_publishes_itself_stands(site):
 
 
 def test_output_among_the_sources_is_no_source(site):
-    for options in ((), ("-E",)):
-        command = site.prepare(("-W", "-n", *options), "html", {})
-        command["args"][-1] = "public"
-        import subprocess
-
+    for builder, output, *options in (
+        ("html", "public"),
+        ("html", "public", "-E"),
+        ("singlehtml", "site/single"),
+        ("dirhtml", "public"),
+        ("text", "plain", "-E"),
+    ):
+        command = site.prepare(("-W", "-n", *options), builder, {})
+        command["args"][-1] = output
         done = subprocess.run(**command, capture_output=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), (builder, output)
     assert (site.folder / "public/ops/sine.md").exists()
-    assert not (site.folder / "public/public").exists()
+    assert not (site.folder / "plain/public").exists()
 
 
 def test_hostile_names_are_text(site):
@@ -376,6 +381,6 @@ def test_hostile_names_are_text(site):
     site.build()
     page = BeautifulSoup(site.read("ops/hostile.html"), "html.parser")
     assert page.select("head b, head i") == []
-    assert page.select_one("meta[name=description]")["content"] == '">.'
+    assert page.select_one("meta[name=description]")["content"] == '"><i>.'
     title = ElementTree.fromstring(site.read("badges/hostile.svg"))[0].text
     assert title == "</script><b>: 0 of 0 verified"

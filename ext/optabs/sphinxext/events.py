@@ -76,23 +76,27 @@ def on_config_inited(app: Sphinx, config: Config) -> None:
                 "pages can only be made of files in Sphinx's source folder",
             )
     config.html_static_path.insert(0, str(find_assets("_static")))
-    # What is published beside the pages is Markdown and YAML, too: none of it is a source.
     config.exclude_patterns = [
         *config.exclude_patterns,
-        *_write_patterns(Path(app.srcdir), _list_output_folders(app, project)),
+        *map(_escape_pattern, _list_output_folders(app, project.build)),
     ]
 
 
-def _list_output_folders(app: Sphinx, project: Project) -> list[Path]:
-    # Each output folder in the build folder is no reason to read all sources again.
-    output = Path(app.outdir)
-    return [project.build] if output.is_relative_to(project.build) else [project.build, output]
+def _list_output_folders(app: Sphinx, build: Path) -> list[str]:
+    """Return the folders in the source folder that hold what was built.
 
-
-def _write_patterns(root: Path, folders: Iterable[Path]) -> list[str]:
-    """Return patterns for `exclude_patterns`, of those folders that are inside of `root`."""
-    inside = [each.relative_to(root) for each in folders if each.is_relative_to(root)]
-    return [_escape_pattern(each.as_posix()) for each in inside if each != Path()]
+    What is published beside the pages is Markdown and YAML, too: none of it is a source. Every
+    output folder is listed, whichever of them is written now: a change would make Sphinx read all.
+    """
+    root = Path(app.srcdir)
+    folders = {build, Path(app.outdir)}
+    for pattern in ("*/.buildinfo", "*/*/.buildinfo"):
+        folders |= {file.parent for file in root.glob(pattern)}
+    return sorted(
+        folder.relative_to(root).as_posix()
+        for folder in folders
+        if root in folder.parents and folders.isdisjoint(folder.parents)
+    )
 
 
 @contextmanager
