@@ -92,16 +92,6 @@ def make_page_data(
 
 def write_markdown(text: str, level: int, resolve: Resolve) -> str:
     """Return MyST as Markdown that any reader knows; its highest headings get `level`."""
-
-    def replace(found: re.Match[str]) -> str:
-        role, _, content = found.groups()
-        if role == "math":
-            return f"${content}$"
-        explicit = _TITLE_AND_TARGET.fullmatch(content)
-        title, target = explicit.groups() if explicit else (f"`{content}`", content)
-        address = resolve(role.rpartition(":")[2], target) if role.startswith("op") else None
-        return f"[{title}]({address})" if address else title
-
     lines = text.strip("\n").split("\n")
     headings = [
         token
@@ -113,13 +103,13 @@ def write_markdown(text: str, level: int, resolve: Resolve) -> str:
         assert token.map
         number = token.map[0]
         lines[number] = "#" * (len(token.markup) + shift) + lines[number].lstrip().lstrip("#")
-    return _ROLE.sub(replace, "\n".join(lines))
+    return _write_roles("\n".join(lines), resolve)
 
 
 def summarise_text(text: str) -> str:
     """Return the first sentence of a MyST text as plain text of at most 200 characters."""
     paragraph = " ".join(re.split(r"\n\s*\n", text.strip(), maxsplit=1)[0].split())
-    plain = write_markdown(paragraph, 1, lambda typ, name: None).replace("`", "")
+    plain = _write_roles(paragraph, lambda typ, name: None).replace("`", "")
     sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z$])", plain, maxsplit=1)[0].rstrip(":").rstrip()
     if len(sentence) > _SUMMARY_SIZE:
         sentence = sentence[: _SUMMARY_SIZE - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
@@ -142,3 +132,16 @@ def write_fence(text: str, language: str = "text") -> str:
 def _find_free_length(text: str, least: int) -> int:
     """Return a number of backquotes that the text has nowhere in a row."""
     return max([least - 1, *map(len, re.findall("`+", text))]) + 1
+
+
+def _write_roles(text: str, resolve: Resolve) -> str:
+    def replace(found: re.Match[str]) -> str:
+        role, _, content = found.groups()
+        if role == "math":
+            return f"${content}$"
+        explicit = _TITLE_AND_TARGET.fullmatch(content)
+        title, target = explicit.groups() if explicit else (f"`{content}`", content)
+        address = resolve(role.rpartition(":")[2], target) if role.startswith("op") else None
+        return f"[{title}]({address})" if address else title
+
+    return _ROLE.sub(replace, text)

@@ -384,3 +384,15 @@ def test_hostile_names_are_text(site):
     assert page.select_one("meta[name=description]")["content"] == '"><i>.'
     title = ElementTree.fromstring(site.read("badges/hostile.svg"))[0].text
     assert title == "</script><b>: 0 of 0 verified"
+
+
+def test_interrupted_build_leaves_nothing_wrong(site, tmp_path):
+    # The first file of an op cannot be replaced, so that writing ends there.
+    blocked = site.folder / "_build/html/ops/sums/mix.md.new"
+    blocked.mkdir()
+    assert site.build(OPTABS_ENVIRONMENTS=str(tmp_path)).status != 0
+    blocked.rmdir()
+    site.build_cleanly()
+    for name in ("sine", "sums/mix"):
+        assert "- Verdict: verified" in site.read(f"ops/{name}.md")
+        assert read_color(site, name) == "#1a7f37"

@@ -75,6 +75,12 @@ class _Page:
     path: Path
     op: Op
 
+    @property
+    def files(self) -> list[str]:
+        """What is published of the op, in the order of `render_page`."""
+        pages = [f"{self.docname}.{suffix}" for suffix in ("md", "json", "yaml")]
+        return [*pages, f"{self.badge}.svg", f"{self.badge}.json"]
+
 
 class _Publisher:
     """Writes the files of one build."""
@@ -102,29 +108,32 @@ class _Publisher:
         name = f"optabs-files-{self.builder.name}-{hash_parts(str(self.app.outdir))[:8]}.json"
         memory = Path(self.app.doctreedir) / name
         known = read_pages(memory)
-        written = {**self.write_pages(known), **self.write_lists()}
-        for each in known.keys() - written.keys():
+        wanted = self.hash_files()
+        due = [page for page in self.pages if not self.is_written(page, known, wanted)]
+        if due:  # if writing is interrupted, it is not known what these hold
+            write_pages(memory, known | {each: "" for page in due for each in page.files})
+        for page in due:
+            for each, content in zip(page.files, self.render_page(page), strict=True):
+                replace_file(self.output / each, content)
+        wanted |= self.write_lists()
+        for each in known.keys() - wanted.keys():
             if not has_own_file(self.app, each):
                 self.remove_file(each)
-        write_pages(memory, written)
+        write_pages(memory, wanted)
 
-    def write_pages(self, known: dict[str, str]) -> dict[str, str]:
-        """Write the files of each op that are not what they were when last written.
-
-        Takes and returns a hash for each file of what it is made from.
-        """
+    def hash_files(self) -> dict[str, str]:
+        """Return, for each file of an op, a hash of what it is made from."""
         look = [hash_templates(self.build.jinja), self.app.config.html_baseurl, __version__]
-        written: dict[str, str] = {}
+        hashes: dict[str, str] = {}
         for page in self.pages:
-            digest = hash_parts(look, self.hash_page(page))
-            names = _list_files(page)
-            if not all(
-                known.get(each) == digest and (self.output / each).exists() for each in names
-            ):
-                for each, content in zip(names, self.render_page(page), strict=True):
-                    replace_file(self.output / each, content)
-            written.update(dict.fromkeys(names, digest))
-        return written
+            hashes |= dict.fromkeys(page.files, hash_parts(look, self.hash_page(page)))
+        return hashes
+
+    def is_written(self, page: _Page, known: dict[str, str], wanted: dict[str, str]) -> bool:
+        """Whether the files of an op are there, made from what they should be made from."""
+        return all(
+            known.get(each) == wanted[each] and (self.output / each).exists() for each in page.files
+        )
 
     def write_lists(self) -> dict[str, str]:
         """Write llms.txt and the sitemap; returns their names."""
@@ -165,7 +174,7 @@ class _Publisher:
         return export_op(page.op, self.build.registry, self.build.report, page.docname)
 
     def render_page(self, page: _Page) -> Iterator[bytes]:
-        """Yield the content of an op's files, in the order of `_list_files`."""
+        """Yield the content of an op's files, in the order of `files`."""
         build, op, file = self.build, page.op, page.op.place.file
         head = build.get_op_context(file)
         tabs = [build.get_tab_context(file, key) for key in build.registry.sort_keys(op.variants)]
@@ -267,8 +276,3 @@ def make_text_jinja(jinja: jinja2.Environment) -> jinja2.Environment:
     text = jinja.overlay(autoescape=False)
     text.filters |= {"span": write_span, "fence": write_fence}
     return text
-
-
-def _list_files(page: _Page) -> list[str]:
-    pages = [f"{page.docname}.{suffix}" for suffix in ("md", "json", "yaml")]
-    return [*pages, f"{page.badge}.svg", f"{page.badge}.json"]
