@@ -13,7 +13,8 @@ from optabs.records import Verdict
 _GREEN, _RED, _GREY = "1a7f37", "b42318", "5f6670"
 
 # Pixels at 11 px in Verdana and its like; `textLength` makes other fonts keep to them.
-_LETTER, _WIDE_LETTER, _MARGIN = 6.8, 11.0, 6.0
+_WIDTHS = {**dict.fromkeys(" .,:;'|!ijlIftr()[]", 4.2), **dict.fromkeys("mwMW%@", 10.0)}
+_LETTER, _SQUARE, _MARGIN = 6.8, 11.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Badge:
             "color": f"#{self.color}",
             "label_length": label,
             "message_length": message,
-            "divide": label + 2 * _MARGIN,
-            "width": label + message + 4 * _MARGIN,
+            "divide": round(label + 2 * _MARGIN, 1),
+            "width": round(label + message + 4 * _MARGIN, 1),
         }
 
     @property
@@ -66,5 +67,8 @@ def make_badge(label: str, counts: Mapping[str, int]) -> Badge:
 
 def measure_text(text: str) -> float:
     """Return about how wide a text is, in pixels."""
-    wide = sum(east_asian_width(letter) in "WF" for letter in text)
-    return round(wide * _WIDE_LETTER + (len(text) - wide) * _LETTER, 1)
+    return round(sum(map(_measure_letter, text)), 1)
+
+
+def _measure_letter(letter: str) -> float:
+    return _SQUARE if east_asian_width(letter) in "WF" else _WIDTHS.get(letter, _LETTER)

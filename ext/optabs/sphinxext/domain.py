@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from optabs.symbols import Symbol
 
 # How far up the search shows an object (see `Domain.get_objects`).
-_IMPORTANT, _DEFAULT, _UNIMPORTANT = 0, 1, 2
+_IMPORTANT, _DEFAULT = 0, 1
 
 
 class OpRole(XRefRole):
@@ -200,8 +200,7 @@ class OpDomain(Domain):
                 full = symbol.qualified_name if number else name
                 target = self.find_target("api", full)
                 if target:
-                    rank = _UNIMPORTANT if symbol.is_alternate else _DEFAULT
-                    yield full, name, "api", *target, rank
+                    yield full, name, "api", *target, _DEFAULT
 
 
 def get_build(env: BuildEnvironment) -> Build:
