@@ -347,6 +347,15 @@ def test_page_for_lost_readers_works_at_any_depth(site, builder, base, wanted):
     assert page.select_one("meta[name=robots]")["content"] == "noindex"
 
 
+def test_page_for_lost_readers_names_what_there_is(site):
+    site.configure(html_domain_indices=False)
+    site.build_cleanly()
+    assert [a.get_text() for a in site.parse("404.html").select("div.body li a")] == [
+        "Home",
+        "Search",
+    ]
+
+
 def test_what_a_project_publishes_itself_stands(site):
     for name in ("404.html", "llms.txt", "sitemap.xml"):
         site.write(f"extra/{name}", "own\n")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 from optabs.badge import make_badge
-from optabs.sphinxext.domain import get_build
+from optabs.sphinxext.domain import OpDomain, OpIndex, get_build
 from optabs.sphinxext.publish import BUILDERS, has_own_file, summarise_op
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sphinx.builders.html import StandaloneHTMLBuilder
 
 MISSING_PAGE, MISSING_FILE = "404", "404.html"
+INDEX_PAGE = f"{OpDomain.name}-{OpIndex.name}"
 
 
 def connect(app: Sphinx) -> None:
@@ -81,7 +82,11 @@ def on_html_collect_pages(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
     builder: StandaloneHTMLBuilder = app.builder  # type: ignore[assignment]
     here = builder.get_target_uri(MISSING_PAGE)
     root = urlsplit(app.config.html_baseurl).path.rstrip("/")
-    places = [("Home", app.config.root_doc), ("Search", "search"), ("Index of ops", "op-index")]
+    places = [("Home", app.config.root_doc)]
+    if builder.search:
+        places.append(("Search", "search"))
+    if any(name == INDEX_PAGE for name, *_ in builder.domain_indices):
+        places.append((OpIndex.localname, INDEX_PAGE))
     body = (
         get_build(app.env)
         .jinja.get_template("optabs/missing.html")
