@@ -39,6 +39,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "background",
         "crosscheck",
         "stability",
+        "symbols",
+        "badge",
+        "twin",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )

@@ -437,11 +437,11 @@ def test_inventory_and_search_know_the_ops(site):
     data = (site.folder / "_build/html/objects.inv").read_bytes()
     objects = InventoryFile.loads(data, uri="").data["op:op"]
     assert {name: item.uri for name, item in objects.items()} == {
-        "Mix": "ops/mix.html",
-        "blend": "ops/mix.html",
-        "Sine": "ops/sine.html",
-        "Wrong": "ops/wrong.html",
-        "Injected": "ops/injected.html",
+        "Mix": "ops/mix.html#op-mix",
+        "blend": "ops/mix.html#op-mix",
+        "Sine": "ops/sine.html#op-sine",
+        "Wrong": "ops/wrong.html#op-wrong",
+        "Injected": "ops/injected.html#op-injected",
     }
     assert '"op:op"' in site.read("searchindex.js")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optabs.sphinxext import events, html, overviews
+from optabs.sphinxext import events, head, html, overviews, publish
 from optabs.sphinxext.directives import OpsDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
 from optabs.sphinxext.parser import OpParser
@@ -36,3 +36,5 @@ def setup_extension(app: Sphinx) -> None:
     html.add_nodes(app)
     overviews.add_overviews(app)
     events.connect(app)
+    publish.connect(app)
+    head.connect(app)

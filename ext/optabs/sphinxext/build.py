@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from optabs.render import (
 from optabs.run.targets import Target, find_reference, find_targets
 from optabs.snippet import NoSnippet, build_snippet
 from optabs.sphinxext.links import Links
+from optabs.symbols import Symbol, index_symbols
 from optabs.verify import Report, Tally, judge_plan
 
 
@@ -165,6 +166,16 @@ class Build:
             for alias in op.aliases:
                 names.setdefault(alias, op)
         return names
+
+    @cached_property
+    def symbols(self) -> Mapping[str, list[Symbol]]:
+        """The frameworks' names for ops, by each of their spellings."""
+        return index_symbols(self._ops.values(), self.registry)
+
+    def find_symbol(self, name: str) -> Symbol | None:
+        """Return the symbol of that name, or of that name with its op: ``jax.vjp (Vjp)``."""
+        symbols = self.symbols.get(name.partition(" ")[0], ())
+        return next((each for each in symbols if name in (each.name, each.qualified_name)), None)
 
     def find_code(self, op: Op, case: Case, variant: Variant) -> str | None:
         """Return the code of a case in a framework, None where there is none."""

@@ -67,13 +67,35 @@ def on_config_inited(app: Sphinx, config: Config) -> None:
             raise OptabsError(
                 f"optabs_time_limit is {config.optabs_time_limit!r}", "give a number of seconds"
             )
-        catalog = _open_project(app).catalog[0]
+        project = _open_project(app)
+        catalog = project.catalog[0]
         if not catalog.is_relative_to(app.srcdir):
             raise OptabsError(
                 f"optabs_catalog is {config.optabs_catalog!r}, outside of {app.srcdir}",
                 "pages can only be made of files in Sphinx's source folder",
             )
     config.html_static_path.insert(0, str(find_assets("_static")))
+    config.exclude_patterns = [
+        *config.exclude_patterns,
+        *map(_escape_pattern, _list_output_folders(app, project.build)),
+    ]
+
+
+def _list_output_folders(app: Sphinx, build: Path) -> list[str]:
+    """Return the folders in the source folder that hold what was built.
+
+    What is published beside the pages is Markdown and YAML, too: none of it is a source. Every
+    output folder is listed, whichever of them is written now: a change would make Sphinx read all.
+    """
+    root = Path(app.srcdir)
+    folders = {build, Path(app.outdir)}
+    for pattern in ("*/.buildinfo", "*/*/.buildinfo"):
+        folders |= {file.parent for file in root.glob(pattern)}
+    return sorted(
+        folder.relative_to(root).as_posix()
+        for folder in folders
+        if root in folder.parents and folders.isdisjoint(folder.parents)
+    )
 
 
 @contextmanager
