@@ -11,7 +11,7 @@ version = release = __version__
 author = "the Optabs authors"
 copyright = "the Optabs authors"
 
-extensions = ["optabs"]
+extensions = ["optabs", "optabs.sphinxext.mathml"]
 exclude_patterns = [
     "_build",
     ".*",
@@ -29,10 +29,18 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Optabs"
 html_static_path = []
 html_theme_options = {
+    "logo": {"text": "Optabs"},
     "collapse_navigation": True,
+    "navigation_depth": 2,
     "show_prev_next": False,
-    "secondary_sidebar_items": ["page-toc"],
+    "back_to_top_button": False,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": {"guide/*": ["page-toc"]},
+    "article_footer_items": ["edit-this-page", "sourcelink"],
+    "primary_sidebar_end": [],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
 html_context = {"default_mode": "auto"}

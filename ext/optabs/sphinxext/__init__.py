@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optabs.sphinxext import events, html
-from optabs.sphinxext.directives import OpsDirective
+from optabs.sphinxext.directives import OpsDirective, SummaryDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
+from optabs.sphinxext.overview import WriteOverview
 from optabs.sphinxext.parser import OpParser
 from optabs.sphinxext.transforms import GroupTabs, WritePlain
 
@@ -29,7 +30,9 @@ def setup_extension(app: Sphinx) -> None:
     app.add_domain(OpDomain)
     app.add_role("op", OpRole())
     app.add_directive("ops", OpsDirective)
+    app.add_directive("summary", SummaryDirective)
     app.add_post_transform(GroupTabs)
     app.add_post_transform(WritePlain)
+    app.add_post_transform(WriteOverview)
     html.add_nodes(app)
     events.connect(app)

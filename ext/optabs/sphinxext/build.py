@@ -13,9 +13,11 @@ import jinja2
 
 from optabs.background import BackgroundRun, Work
 from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
+from optabs.categories import Category, list_categories, write_line
 from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
+from optabs.overview import make_category_context, make_summary_context
 from optabs.plan import Options, Plan, make_plan
 from optabs.project import Project
 from optabs.records import hash_parts
@@ -205,7 +207,7 @@ class Build:
                 [
                     str(entry.path),
                     entry.op.operation if entry.op else None,
-                    entry.op.category if entry.op else None,
+                    [entry.op.category, write_line(entry.op)] if entry.op else None,
                     [
                         [key, variant.unsupported is None]
                         for key, variant in (entry.op.variants if entry.op else {}).items()
@@ -214,6 +216,19 @@ class Build:
                 for entry in self.catalog.entries
             ]
         )
+
+    @cached_property
+    def categories(self) -> list[Category]:
+        """The categories of all ops that have a page."""
+        return list_categories(self._ops.values())
+
+    @cached_property
+    def _category_of(self) -> dict[str, Category]:
+        return {op.place.file: each for each in self.categories for op in each.ops}
+
+    def find_category(self, op: Op) -> Category:
+        """Return the category in which an op is listed."""
+        return self._category_of[op.place.file]
 
     # --- evidence ---------------------------------------------------------------------------------
 
@@ -238,6 +253,24 @@ class Build:
         """Return how far the frameworks are apart in the cases of an entry's op."""
         assert self.report is not None
         return make_crosscheck_context(self._ops[file], self.registry, self.report)
+
+    def get_summary_context(self) -> Context:
+        """Return what the home page shows of all ops."""
+        assert self.report is not None
+        return make_summary_context(self._ops.values(), self.registry, self.report)
+
+    def get_category_context(self, category: Category) -> list[Context]:
+        """Return what the page of a category shows of its ops."""
+        assert self.report is not None
+        return make_category_context(category, self.report)
+
+    def hash_overview(self) -> str:
+        """Return a hash of what the home page and lists of ops show beside their claims."""
+        if "" not in self._digests:
+            self._digests[""] = hash_parts(
+                self.get_summary_context(), *map(self.get_category_context, self.categories)
+            )
+        return self._digests[""]
 
     def hash_evidence(self, file: str) -> str:
         """Return a hash of what a page shows beside its claims."""

@@ -22,6 +22,7 @@ from optabs.export import build_export, write_export
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
 from optabs.records import Verdict, hash_parts
+from optabs.sphinxext import overview
 from optabs.sphinxext.build import Build, hash_files, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
@@ -48,7 +49,9 @@ def connect(app: Sphinx) -> None:
     app.connect("env-updated", on_env_updated)
     app.connect("doctree-resolved", on_doctree_resolved)
     app.connect("html-collect-pages", on_html_collect_pages)
+    app.connect("html-collect-pages", overview.on_html_collect_pages)
     app.connect("html-page-context", on_html_page_context)
+    app.connect("html-page-context", overview.on_html_page_context, priority=400)  # before themes
     app.connect("build-finished", on_build_finished)
 
 
@@ -75,6 +78,7 @@ def on_config_inited(app: Sphinx, config: Config) -> None:
                 "pages can only be made of files in Sphinx's source folder",
             )
     config.html_static_path.insert(0, str(find_assets("_static")))
+    config.templates_path.append(str(find_assets("_templates")))
 
 
 @contextmanager
@@ -274,6 +278,8 @@ def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
     for path, entry in build.pages.items():
         if entry.op:
             parts[find_docname(env, path)] = [*look, build.hash_evidence(entry.file)]
+    for docname in domain.data["listings"]:
+        parts[docname] = [*look, build.hash_overview()]
     for docname in domain.data["links"]:
         parts.setdefault(docname, []).append(domain.list_links(docname))
     return {name: hash_parts(*each) for name, each in parts.items() if name in env.found_docs}
@@ -325,10 +331,13 @@ def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], st
 def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
-    """Give op pages our style and script."""
-    pages = app.env.domains["op"].data["claims"]
-    if pagename in pages or (app.builder.name == "singlehtml" and pages):
+    """Give op pages our style and script, and pages that list ops the style."""
+    data = app.env.domains["op"].data
+    pages, is_single = data["claims"], app.builder.name == "singlehtml"
+    is_op = pagename in pages or (is_single and pages)
+    if is_op or pagename in data["listings"] or "optabs_navigation" in context:
         app.add_css_file("optabs.css")
+    if is_op:
         app.add_js_file("optabs.js")
 
 
