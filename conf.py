@@ -1,4 +1,5 @@
 # The Optabs site.
+import os
 import sys
 from pathlib import Path
 
@@ -20,27 +21,25 @@ exclude_patterns = [
     "ext",
     "README.md",
 ]
-templates_path = ["_templates"]
+templates_path = ["_templates/site", "_templates"]
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 nitpicky = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Optabs"
-html_static_path = []
+html_favicon = "_static/optabs.svg"
+html_css_files = ["optabs-site.css"]
 html_theme_options = {
-    "logo": {"text": "Optabs"},
     "collapse_navigation": True,
-    "navigation_depth": 2,
+    "search_bar_text": "Search ops, APIs, notes ...",
     "show_prev_next": False,
-    "back_to_top_button": False,
-    "navbar_align": "left",
-    "navbar_end": ["theme-switcher"],
+    # The tabs of an op are its contents already.
     "secondary_sidebar_items": {"guide/*": ["page-toc"]},
-    "article_footer_items": ["edit-this-page", "sourcelink"],
-    "primary_sidebar_end": [],
-    "footer_start": ["copyright"],
-    "footer_end": [],
 }
 html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
-html_context = {"default_mode": "auto"}
+html_context = {
+    "default_mode": "auto",
+    # Where the sources are, as https://.../owner/name: pages then lead to themselves there.
+    "optabs_repository": os.environ.get("OPTABS_REPOSITORY", ""),
+}
