@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -15,7 +16,6 @@ from optabs.catalog.model import Entry, Op
 from optabs.categories import sort_ops
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.nodes import op_listing, op_summary
-
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class OpsDirective(SphinxDirective):
         for category in build.categories:
             listing += nodes.rubric("", category.label)
             listing += nodes.bullet_list("", *map(self._make_item, category.ops))
-        found = [
+        found: list[nodes.Node] = [
             self._make_toctree([*(op.path for op in ops), *(entry.path for entry in faulty)]),
             listing,
         ]
@@ -93,7 +93,7 @@ class OpsDirective(SphinxDirective):
 class SummaryDirective(SphinxDirective):
     """Shows what has been proved, and leads to the ops. Option `ops`: names to lead to at once."""
 
-    option_spec: ClassVar[dict[str, object]] = {"ops": directives.unchanged}
+    option_spec: ClassVar[dict[str, Callable[[str], Any]] | None] = {"ops": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
         """See Directive."""

@@ -23,7 +23,6 @@ from optabs.sphinxext.nodes import (
     op_summary,
     op_tabs,
 )
-
 from optabs.sphinxext.overview import visit_op_listing, visit_op_summary
 
 if TYPE_CHECKING:
