@@ -5,7 +5,7 @@ the ledger is that of `_build`, so the pages hold real evidence and nothing is r
 Sphinx with MyST and the same theme: the same texts, snippets, outputs and figures as Markdown, a
 toctree for each category. Each is built by one job, one after the other; the ratio that counts is
 that of processor time, which other work on the machine hardly touches. Options: `--ops 500 1000
-2200 10000`, `--profile FILE` (of our build, for pstats), `--keep FOLDER` (to look at what was built).
+2200 10000`, `--profile FILE` (of our build), `--keep FOLDER` (what was built).
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def measure(folder: Path, count: int, profile: str) -> None:
     entry.write_text(
         entry.read_text().replace("description: |\n  ", "description: |\n  Indeed: ", 1)
     )
-    edited = build(ours)
+    saved = build(ours)
     for label, run, whole in (("plain Sphinx", floor, plain), ("Optabs", first, ours)):
         size, packed, index = weigh(whole)
         print(
@@ -214,7 +214,7 @@ def measure(folder: Path, count: int, profile: str) -> None:
     print(
         f"{count:6} {'ratio':14} {first.processor / floor.processor:7.2f}   "
         f"{first.clock / floor.clock:7.2f}     nothing changed {again.clock:.1f} s, "
-        f"one entry changed {edited.clock:.1f} s",
+        f"one entry saved {saved.clock:.1f} s",
         flush=True,
     )
 

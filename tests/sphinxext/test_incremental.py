@@ -135,8 +135,8 @@ def test_editing_prose_runs_nothing(built):
     assert (result.count("executed"), result.count("reused")) == (0, 3)
     assert find_written(site, before) == {"sine"}
     assert "The second description" in site.read("ops/sine.html")
-    rubrics = [each.text for each in site.parse("index.html").select("p.rubric")]
-    assert rubrics == ["Circles", "Trigonometry"]
+    headings = [each.text for each in site.parse("index.html").select(".optabs-group h2 a")]
+    assert headings == ["Circles", "Trigonometry"]
 
 
 def test_editing_an_example_runs_that_example(built):

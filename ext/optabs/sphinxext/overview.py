@@ -211,6 +211,7 @@ def on_html_page_context(
             NAVIGATION if each in _REPLACED else each for each in context["sidebars"]
         ]
     if pagename != home:
-        up = [(browser.find_list(), app.env.titles[home].astext())]
+        is_root = home == app.config.root_doc  # to which every page leads anyhow
+        up = [] if is_root else [(browser.find_list(), app.env.titles[home].astext())]
         up += [(browser.find_category(category), category.label)] if op and category else []
         context["parents"] = [{"link": link, "title": escape(title)} for link, title in up]
