@@ -71,7 +71,7 @@ def test_navigation_holds_the_categories_and_the_ops_of_one(two):
         ("Trigo & more", "category/trigo-more.html"),
         ("Anti", "anti.html"),
         ("Sine", "#"),
-        ("Without a category 1", "category/without-a-category.html"),
+        ("Without a category", "category/without-a-category.html"),
     ]
     assert [each.get_text() for each in nav.select("[aria-current=page]")] == ["Sine"]
     path = page.select_one("nav[aria-label=Breadcrumb]")

@@ -230,6 +230,18 @@ class Build:
         """Return the category in which an op is listed."""
         return self._category_of[op.place.file]
 
+    def hash_navigation(self, op: Op) -> str:
+        """Return a hash of what an op's page shows of others: the categories, the ops of its own."""
+        return self._navigations[self.find_category(op).anchor]
+
+    @cached_property
+    def _navigations(self) -> dict[str, str]:
+        names = [[each.label, each.anchor] for each in self.categories]
+        return {
+            each.anchor: hash_parts(names, [[op.operation, str(op.path)] for op in each.ops])
+            for each in self.categories
+        }
+
     # --- evidence ---------------------------------------------------------------------------------
 
     def get_op_context(self, file: str) -> Context:

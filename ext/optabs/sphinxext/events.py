@@ -277,7 +277,11 @@ def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
     parts: dict[str, list[object]] = {}
     for path, entry in build.pages.items():
         if entry.op:
-            parts[find_docname(env, path)] = [*look, build.hash_evidence(entry.file)]
+            parts[find_docname(env, path)] = [
+                *look,
+                build.hash_evidence(entry.file),
+                build.hash_navigation(entry.op),
+            ]
     for docname in domain.data["listings"]:
         parts[docname] = [*look, build.hash_overview()]
     for docname in domain.data["links"]:
