@@ -28,6 +28,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "background",
         "crosscheck",
         "stability",
+        "categories",
+        "summary",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optabs.sphinxext import events, html
+from optabs.sphinxext.browse import WriteLists
 from optabs.sphinxext.directives import OpsDirective, SummaryDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
-from optabs.sphinxext.overview import WriteOverview
 from optabs.sphinxext.parser import OpParser
 from optabs.sphinxext.transforms import GroupTabs, WritePlain
 
@@ -33,6 +33,6 @@ def setup_extension(app: Sphinx) -> None:
     app.add_directive("summary", SummaryDirective)
     app.add_post_transform(GroupTabs)
     app.add_post_transform(WritePlain)
-    app.add_post_transform(WriteOverview)
+    app.add_post_transform(WriteLists)
     html.add_nodes(app)
     events.connect(app)

@@ -17,7 +17,6 @@ from optabs.categories import Category, list_categories, write_line
 from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
-from optabs.overview import make_category_context, make_summary_context
 from optabs.plan import Options, Plan, make_plan
 from optabs.project import Project
 from optabs.records import hash_parts
@@ -30,6 +29,7 @@ from optabs.render import (
 from optabs.run.targets import Target, find_reference, find_targets
 from optabs.snippet import NoSnippet, build_snippet
 from optabs.sphinxext.links import Links
+from optabs.summary import make_category_context, make_summary_context
 from optabs.verify import Report, Tally, judge_plan
 
 
@@ -231,7 +231,7 @@ class Build:
         return self._category_of[op.place.file]
 
     def hash_navigation(self, op: Op) -> str:
-        """Return a hash of what an op's page shows of others: the categories, the ops of its own."""
+        """Return a hash of what an op's page shows of others: categories, the ops of its own."""
         return self._navigations[self.find_category(op).anchor]
 
     @cached_property
@@ -276,7 +276,7 @@ class Build:
         assert self.report is not None
         return make_category_context(category, self.report)
 
-    def hash_overview(self) -> str:
+    def hash_lists(self) -> str:
         """Return a hash of what the home page and lists of ops show beside their claims."""
         if "" not in self._digests:
             self._digests[""] = hash_parts(

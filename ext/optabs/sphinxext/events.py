@@ -22,7 +22,7 @@ from optabs.export import build_export, write_export
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
 from optabs.records import Verdict, hash_parts
-from optabs.sphinxext import overview
+from optabs.sphinxext import browse
 from optabs.sphinxext.build import Build, hash_files, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
@@ -49,9 +49,9 @@ def connect(app: Sphinx) -> None:
     app.connect("env-updated", on_env_updated)
     app.connect("doctree-resolved", on_doctree_resolved)
     app.connect("html-collect-pages", on_html_collect_pages)
-    app.connect("html-collect-pages", overview.on_html_collect_pages)
+    app.connect("html-collect-pages", browse.on_html_collect_pages)
     app.connect("html-page-context", on_html_page_context)
-    app.connect("html-page-context", overview.on_html_page_context, priority=400)  # before themes
+    app.connect("html-page-context", browse.on_html_page_context, priority=400)  # before themes
     app.connect("build-finished", on_build_finished)
 
 
@@ -283,7 +283,7 @@ def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
                 build.hash_navigation(entry.op),
             ]
     for docname in domain.data["listings"]:
-        parts[docname] = [*look, build.hash_overview()]
+        parts[docname] = [*look, build.hash_lists()]
     for docname in domain.data["links"]:
         parts.setdefault(docname, []).append(domain.list_links(docname))
     return {name: hash_parts(*each) for name, each in parts.items() if name in env.found_docs}

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from optabs.records import hash_parts
 from optabs.render import begin_sentence, split_code
+from optabs.sphinxext.browse import visit_op_listing, visit_op_summary
 from optabs.sphinxext.domain import get_build
 from optabs.sphinxext.nodes import (
     op_case,
@@ -23,7 +24,6 @@ from optabs.sphinxext.nodes import (
     op_summary,
     op_tabs,
 )
-from optabs.sphinxext.overview import visit_op_listing, visit_op_summary
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -33,7 +33,7 @@ NAVIGATION = "optabs/navigation.html"
 _REPLACED = {"sidebar-nav-bs", "sidebar-nav-bs.html"}
 
 
-def has_overview(builder: Builder) -> bool:
+def has_lists(builder: Builder) -> bool:
     """Return whether a builder writes pages that no document stands behind."""
     return (
         builder.format == "html"
@@ -42,7 +42,7 @@ def has_overview(builder: Builder) -> bool:
     )
 
 
-class WriteOverview(SphinxPostTransform):
+class WriteLists(SphinxPostTransform):
     """Elsewhere, replaces our nodes by those that every builder knows."""
 
     default_priority = 890
@@ -50,7 +50,7 @@ class WriteOverview(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """See SphinxPostTransform."""
         builder = self.app.builder
-        if has_overview(builder) or builder.name == "gettext":
+        if has_lists(builder) or builder.name == "gettext":
             return
         for listing in list(self.document.findall(op_listing)):
             listing.replace_self(listing.children)
@@ -160,7 +160,7 @@ def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], st
     """Make a page for each category, and the A-Z, whenever the list of all ops is written."""
     build = get_build(app.env)
     home = find_list(app.env)
-    if not has_overview(app.builder) or home is None or home not in build.written:
+    if not has_lists(app.builder) or home is None or home not in build.written:
         return
     folder = find_folder(app)
     for category in build.categories:
@@ -188,7 +188,7 @@ def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
     """Give the pages among the ops their navigation and the way back."""
-    if not has_overview(app.builder):
+    if not has_lists(app.builder):
         return
     build, home = get_build(app.env), find_list(app.env)
     folder = find_folder(app)
