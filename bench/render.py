@@ -213,8 +213,8 @@ def measure(folder: Path, count: int, profile: str) -> None:
         )
     print(
         f"{count:6} {'ratio':14} {first.processor / floor.processor:7.2f}   "
-        f"{first.clock / floor.clock:7.2f}     nothing changed {again.clock:.1f} s, "
-        f"one entry saved {saved.clock:.1f} s",
+        f"{first.clock / floor.clock:7.2f}     nothing changed {again.processor:.1f} s, "
+        f"one entry saved {saved.processor:.1f} s",
         flush=True,
     )
 

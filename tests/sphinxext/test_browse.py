@@ -83,6 +83,17 @@ def test_navigation_holds_the_categories_and_the_ops_of_one(two):
     assert "Wrong" not in page.select_one("#pst-primary-sidebar").get_text()
 
 
+def test_navigation_follows_the_catalogue(two):
+    two.build_cleanly("-W")
+    before = two.list_times()
+    two.write("tangent", ENTRY.format(name="Tangent", category="''", api="fakeframework.sin"))
+    two.build_cleanly()
+    now = two.list_times()
+    assert two.parse("ops/wrong.html").select_one("nav.optabs-nav").find("a", string="Tangent")
+    # What does not show it stays.
+    assert now["ops/sine.html"] == before["ops/sine.html"]
+
+
 def test_page_does_not_grow_with_the_ops(two):
     """Of a large category only the letter of the op is open."""
     two.build_cleanly()

@@ -382,7 +382,7 @@ def test_home_lists_the_ops_by_category(site):
     ]
 
 
-def test_style_and_script_come_with_op_pages_only(site):
+def test_style_and_script_come_where_they_are_needed(site):
     page = site.parse("ops/mix.html")
     (script,) = [each for each in page.select("script[src]") if "optabs.js" in each["src"]]
     assert script.find_parent("head") is not None
@@ -390,8 +390,10 @@ def test_style_and_script_come_with_op_pages_only(site):
     (style,) = [each for each in page.select("link[href]") if "optabs.css" in each["href"]]
     for address in (script["src"], style["href"]):
         assert (site.folder / "_build/html/ops" / address.partition("?")[0]).resolve().is_file()
+    for name in ("genindex.html", "search.html"):
+        assert "optabs.css" not in site.read(name)
     assert "optabs.js" not in site.read("index.html")
-    assert "optabs.css" not in site.read("index.html")
+    assert "optabs.css" in site.read("index.html")  # it lists the ops
 
 
 def test_inventory_and_search_know_the_ops(site):

@@ -42,6 +42,14 @@ def has_lists(builder: Builder) -> bool:
     )
 
 
+def has_navigation(builder: Builder) -> bool:
+    """Return whether some sidebar is our navigation, or one that it replaces."""
+    theme = getattr(builder, "theme", None)
+    sidebars = [theme.sidebar_templates if theme else (), *builder.config.html_sidebars.values()]
+    named = {name for names in sidebars for name in names or ()}
+    return has_lists(builder) and bool(named & {NAVIGATION, *_REPLACED})
+
+
 class WriteLists(SphinxPostTransform):
     """Elsewhere, replaces our nodes by those that every builder knows."""
 

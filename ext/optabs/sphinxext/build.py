@@ -56,6 +56,8 @@ class Build:
         self.run: BackgroundRun | None = None
         self.written: set[str] = set()
         """The documents that this build has written."""
+        self.has_navigation = False
+        """Whether op pages show our navigation."""
         self.kept_patterns: list[str] = []
         self.used_patterns: list[str] = []
         """`exclude_patterns` as the project has it, and while Sphinx looks for documents."""
@@ -232,7 +234,7 @@ class Build:
 
     def hash_navigation(self, op: Op) -> str:
         """Return a hash of what an op's page shows of others: categories, the ops of its own."""
-        return self._navigations[self.find_category(op).anchor]
+        return self._navigations[self.find_category(op).anchor] if self.has_navigation else ""
 
     @cached_property
     def _navigations(self) -> dict[str, str]:

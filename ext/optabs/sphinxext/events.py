@@ -141,6 +141,7 @@ def on_builder_inited(app: Sphinx) -> None:
     domain = app.env.domains["op"]
     assert isinstance(domain, OpDomain)
     domain.build = build
+    build.has_navigation = browse.has_navigation(app.builder)
     # Only while Sphinx looks for documents: every change of the setting itself makes it read all.
     build.kept_patterns = app.config.exclude_patterns
     build.used_patterns = [*build.kept_patterns, *map(_escape_pattern, excluded)]
