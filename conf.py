@@ -37,7 +37,7 @@ html_theme_options = {
     # The tabs of an op are its contents already.
     "secondary_sidebar_items": {"guide/*": ["page-toc"]},
 }
-html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
+html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "matrix": [], "health": []}
 html_context = {
     "default_mode": "auto",
     # Where the sources are, as https://.../owner/name: pages then lead to themselves there.

@@ -1,24 +1,32 @@
-/* Turns each group of framework panels into tabs. Load it in <head>, without defer: groups are then
-   built while the page is parsed, so no wrong tab is ever painted. Loaded later, it works all the same. */
+/* Turns each group of framework panels into tabs, and sets two frameworks side by side for who ports.
+   Load it in <head>, without defer: groups are then built while the page is parsed, so no wrong tab is
+   ever painted. Loaded later, it works all the same. */
 (() => {
   "use strict";
   const STORE = "optabs-framework";
+  const PAIR = "optabs-pair";
   // "until-found" lets find-in-page and text fragments reach into hidden panels.
   const HIDDEN = "onbeforematch" in HTMLElement.prototype ? "until-found" : "";
   const groups = new Set();
 
-  const readStored = () => {
+  const readStored = (name) => {
     try {
-      return localStorage.getItem(STORE);
+      return localStorage.getItem(name);
     } catch {
       return null; // storage is blocked
     }
   };
 
-  const store = (framework) => {
+  const store = (name, value) => {
     try {
-      localStorage.setItem(STORE, framework);
+      localStorage.setItem(name, value);
     } catch {} // then the choice lasts as long as the page
+  };
+
+  const replaceAddress = (address) => {
+    try {
+      history.replaceState(history.state, "", address);
+    } catch {} // a sandboxed frame may not rewrite its address
   };
 
   const findTarget = () => {
@@ -58,18 +66,16 @@
   /* The reader's own choice: every group follows it, and the tab stays where it is on the screen. */
   const choose = (tab) => {
     const top = tab.getBoundingClientRect().top;
-    store(tab.dataset.framework);
+    store(STORE, tab.dataset.framework);
     showEverywhere(tab.dataset.framework);
     window.scrollBy({ top: tab.getBoundingClientRect().top - top, behavior: "instant" });
-    try {
-      history.replaceState(history.state, "", `#${tab.getAttribute("aria-controls")}`);
-    } catch {} // a sandboxed frame may not rewrite its address
+    replaceAddress(`#${tab.getAttribute("aria-controls")}`);
   };
 
   const restore = (group) => {
     const query = new URLSearchParams(location.search).get("framework");
     const linked = findPanel(findTarget())?.dataset.framework;
-    show(group, [linked, query, readStored(), group.tabs[0].dataset.framework]);
+    show(group, [linked, query, readStored(STORE), group.tabs[0].dataset.framework]);
   };
 
   /* Opens what the address points to. A link is not a choice: nothing is stored. */
@@ -121,14 +127,17 @@
     if (!copied) throw new Error("copying was refused");
   };
 
-  const addCopyButton = (card, status) => {
-    const heading = card.querySelector("h3");
-    const code = card.querySelector(".optabs-code pre");
+  const make = (name, properties = {}, ...children) => {
+    const element = Object.assign(document.createElement(name), properties);
+    element.append(...children);
+    return element;
+  };
+
+  const addCopyButton = (example, status) => {
+    const heading = example.querySelector("h3");
+    const code = example.querySelector("pre.highlight");
     if (!code || !heading) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "optabs-copy";
-    button.textContent = "Copy";
+    const button = make("button", { type: "button", className: "optabs-copy" }, "Copy");
     button.setAttribute("aria-describedby", heading.id);
     button.addEventListener("click", async () => {
       const said = await copyText(code.textContent).then(() => "Copied", () => "Not copied");
@@ -138,7 +147,7 @@
         status.textContent = "";
       }, 2000);
     });
-    heading.parentElement.append(button);
+    heading.after(button);
   };
 
   const build = (root) => {
@@ -154,9 +163,7 @@
       if (tab) choose(tab);
     });
     list.addEventListener("keydown", onKeydown);
-    const status = document.createElement("span");
-    status.className = "optabs-sr";
-    status.setAttribute("role", "status");
+    const status = make("span", { className: "optabs-sr", role: "status" });
     root.append(status);
     for (const panel of panels) {
       panel.addEventListener("beforematch", () => show(group, [panel.dataset.framework]));
@@ -164,6 +171,198 @@
     }
     root.classList.add("is-ready");
     restore(group);
+  };
+
+  // --- from one framework to another ---------------------------------------------------------------
+
+  const readPair = () => {
+    const query = new URLSearchParams(location.search);
+    if (query.has("from") || query.has("to")) return [query.get("from"), query.get("to")];
+    return (readStored(PAIR) ?? " ").split(" ");
+  };
+
+  /* What the tables at the end of the page say of a pair of frameworks. */
+  const readTables = (op, pair) => {
+    const table = op.querySelector("[data-pair=arguments]");
+    const heads = [...(table?.tHead.rows[0].cells ?? [])];
+    const columns = pair.map((key) => heads.findIndex((head) => head.dataset.framework === key));
+    const facts = [];
+    for (const row of columns.includes(-1) ? [] : table.tBodies[0].rows) {
+      const [from, to] = columns.map((column) => row.cells[column]);
+      const [before, after] = [from, to].map((cell) => cell.querySelector("code")?.textContent);
+      const change = describeChange(row.cells[0], from, to, before, after);
+      if (change) facts.push(make("tr", {}, ...[from, to].map((cell) => make("td", { innerHTML: cell.innerHTML || "–" })), make("td", {}, change)));
+    }
+    const declared = [...op.querySelectorAll("section .optabs-declared > li")].filter((item) =>
+      item.dataset.frameworks.split(" ").some((key) => pair.includes(key)));
+    return { facts, declared };
+  };
+
+  const describeChange = (standard, from, to, before, after) => {
+    if (!from.textContent && !to.textContent) return "";
+    if (before && after) {
+      // Of some functions no signature is known, and so no default.
+      const defaults = [from, to].map((cell) =>
+        cell.querySelector("small")?.textContent ?? (cell.hasAttribute("data-required") ? "" : null));
+      const differ = !defaults.includes(null) && defaults[0] !== defaults[1];
+      const changes = [before !== after && "renamed", differ && "other default"];
+      return changes.filter(Boolean).join(", ");
+    }
+    if (after) return standard.querySelector("code") && !from.textContent ? "" : "added";
+    return before && (to.textContent || !standard.querySelector("code")) ? "dropped" : "";
+  };
+
+  /* How far apart the results of a pair are: a text per case, where both could be compared. */
+  const readApart = (op, pair) => {
+    const found = [];
+    for (const row of op.querySelectorAll("[data-pair=results] [data-keys]")) {
+      const keys = row.dataset.keys.split(" ");
+      const values = row.dataset.apart.split(" ");
+      const [low, high] = pair.map((key) => keys.indexOf(key)).sort((a, b) => a - b);
+      if (low < 0) continue;
+      // The values go: first with second, first with third, ..., second with third, ...
+      const value = values[low * keys.length - (low * (low + 1)) / 2 + high - low - 1];
+      found.push(`${row.cells[0].textContent} (${row.cells[1].textContent}): ${value === "0" ? "no difference" : value}`);
+    }
+    return found;
+  };
+
+  /* The nodes of highlighted code, line by line. */
+  const splitLines = (code) => {
+    const lines = [[]];
+    for (const node of code.childNodes) {
+      node.textContent.split("\n").forEach((text, number) => {
+        if (number) lines.push([]);
+        lines.at(-1).push(cutNode(node, text));
+      });
+    }
+    return lines;
+  };
+
+  const cutNode = (node, text) => {
+    const copy = node.cloneNode(false);
+    copy.textContent = text;
+    return copy;
+  };
+
+  /* Where two texts begin and stop to differ, in whole words. */
+  const findChange = (text, other) => {
+    const [words, others] = [text, other].map((each) => each.match(/\w+|./g) ?? []);
+    let [start, end] = [0, 0];
+    while (start < words.length && words[start] === others[start]) start += 1;
+    while (end < Math.min(words.length, others.length) - start && words.at(-1 - end) === others.at(-1 - end)) end += 1;
+    return [words.slice(0, start).join("").length, words.slice(0, words.length - end).join("").length];
+  };
+
+  /* A copy of some code in which is marked what the other code writes otherwise. */
+  const markChanges = (code, other) => {
+    const [texts, others] = [code, other].map((each) => each.textContent.split("\n"));
+    const counterparts = others.filter((text) => !texts.includes(text));
+    const copy = code.cloneNode(false);
+    splitLines(code).forEach((nodes, number) => {
+      if (number) copy.append("\n");
+      const changed = !others.includes(texts[number]);
+      const [start, end] = changed ? findChange(texts[number], counterparts.shift() ?? "") : [0, 0];
+      let place = 0;
+      for (const node of nodes) {
+        const text = node.textContent;
+        const cuts = [0, start - place, end - place, text.length].map((cut) => Math.min(Math.max(cut, 0), text.length));
+        const [before, inside, after] = [0, 1, 2].map((at) => text.slice(cuts[at], cuts[at + 1]));
+        if (before) copy.append(cutNode(node, before));
+        if (inside) copy.append(make("mark", {}, cutNode(node, inside)));
+        if (after) copy.append(cutNode(node, after));
+        place += text.length;
+      }
+    });
+    return copy;
+  };
+
+  const listExamples = (group, key) => {
+    const panel = group.panels.find((each) => each.dataset.framework === key);
+    return new Map([...panel.querySelectorAll(".optabs-case")].map((example) =>
+      [example.querySelector("h3").textContent, example]));
+  };
+
+  const makeSide = (group, key, example, other) => {
+    const tab = group.tabs.find((each) => each.dataset.framework === key);
+    const side = make("div", { className: "optabs-card" });
+    side.append(make("a", { href: `#${tab.getAttribute("aria-controls")}`, className: "optabs-pair-name" }, tab.firstChild.textContent));
+    const [code, against] = [example, other].map((each) => each?.querySelector("pre.highlight"));
+    if (code && against) side.append(markChanges(code, against));
+    const about = example?.querySelectorAll(".optabs-output, .optabs-proof") ?? [];
+    side.append(...[...about].map((each) => each.cloneNode(true)));
+    if (!code) side.append(make("p", { className: "optabs-proof" }, "No such example: see its tab."));
+    return side;
+  };
+
+  const comparePair = (group, pair, title) => {
+    const [from, to] = pair.map((key) => listExamples(group, key));
+    const titles = [...from.keys()].filter((each) => to.has(each));
+    const shown = titles.includes(title) ? title : titles[0];
+    const body = make("div", { className: "optabs-pair-body" });
+    if (titles.length > 1) {
+      const choice = make("select", { ariaLabel: "Example" }, ...titles.map((each) => new Option(each, each, false, each === shown)));
+      choice.addEventListener("change", () => {
+        const fresh = comparePair(group, pair, choice.value);
+        body.replaceWith(fresh);
+        fresh.querySelector("select").focus();
+      });
+      body.append(choice);
+    }
+    const examples = [from.get(shown), to.get(shown)];
+    body.append(make("div", { className: "optabs-pair-sides" },
+      makeSide(group, pair[0], examples[0], examples[1]), makeSide(group, pair[1], examples[1], examples[0])));
+    const { facts, declared } = readTables(group.root.parentElement, pair);
+    const names = pair.map((key) => group.tabs.find((tab) => tab.dataset.framework === key).firstChild.textContent);
+    if (facts.length) {
+      const head = make("tr", {}, ...[...names, "Change"].map((name) => make("th", { scope: "col" }, name)));
+      const table = make("table", { className: "optabs-table" }, make("thead", {}, head), make("tbody", {}, ...facts));
+      body.append(make("div", { className: "optabs-scroll" }, table));
+    } else {
+      body.append(make("p", {}, "No argument has another name or default in the mapping."));
+    }
+    const apart = readApart(group.root.parentElement, pair);
+    if (apart.length) body.append(make("p", { className: "optabs-apart" }, `Largest difference of the results: ${apart.join("; ")}.`));
+    if (declared.length) body.append(make("ul", { className: "optabs-declared" }, ...declared.map((item) => item.cloneNode(true))));
+    return body;
+  };
+
+  const addPair = (group) => {
+    const place = group.root.parentElement.querySelector(".optabs-signature");
+    if (!place || group.tabs.length < 2) return;
+    const choices = ["from", "to"].map((name, end) => {
+      const options = group.tabs.map((tab) => new Option(tab.firstChild.textContent, tab.dataset.framework));
+      const choice = make("select", { name }, new Option("…", ""), ...options);
+      choice.value = readPair()[end] ?? "";
+      if (choice.selectedIndex < 0) choice.value = ""; // a framework that this op does not name
+      return choice;
+    });
+    const swap = make("button", { type: "button", className: "optabs-copy", ariaLabel: "Swap" }, "⇄");
+    const line = make("div", { className: "optabs-pair-choice" },
+      make("label", {}, "I know ", choices[0]), make("label", {}, "I want ", choices[1]), swap);
+    const root = make("section", { className: "optabs-pair", ariaLabel: "From one framework to another" }, line);
+    const update = () => {
+      const pair = choices.map((choice) => choice.value);
+      root.querySelector(".optabs-pair-body")?.remove();
+      if (pair.every(Boolean) && pair[0] !== pair[1]) root.append(comparePair(group, pair));
+    };
+    const onChoice = () => {
+      const address = new URL(location.href);
+      choices.forEach((choice) => {
+        if (choice.value) address.searchParams.set(choice.name, choice.value);
+        else address.searchParams.delete(choice.name);
+      });
+      store(PAIR, choices.map((choice) => choice.value).join(" "));
+      replaceAddress(address);
+      update();
+    };
+    swap.addEventListener("click", () => {
+      [choices[0].value, choices[1].value] = [choices[1].value, choices[0].value];
+      onChoice();
+    });
+    choices.forEach((choice) => choice.addEventListener("change", onChoice));
+    update();
+    place.after(root);
   };
 
   customElements.define(
@@ -180,6 +379,7 @@
     document.documentElement.classList.remove("optabs-parsing");
     document.querySelectorAll(".optabs").forEach(build);
     groups.forEach(restore); // the fragment may lie in a group that came later
+    groups.forEach(addPair);
     if (late) followFragment();
   };
   if (late) {
@@ -195,4 +395,137 @@
     const link = event.target instanceof Element ? event.target.closest("a[href*='#']") : null;
     if (link && location.hash && link.href === location.href) followFragment();
   });
+})();
+
+/* --- The matrix: filters and sorting, kept in the address. Without this it is a plain table. --- */
+(() => {
+  "use strict";
+  const FIRST = 2; // the columns before the verdicts: op and category
+  const KEPT_MS = 200; // browsers refuse an address that changes with every key
+
+  const enhance = (root) => {
+    const form = root.querySelector(".optabs-filters");
+    const table = root.querySelector(".optabs-matrix");
+    const status = form.querySelector("[role=status]");
+    const fields = [...form.querySelectorAll("input, select")];
+    const heads = [...table.tHead.rows[0].cells];
+    const keys = heads.map((head) => head.dataset.key);
+    // Worst first, as the server lists them.
+    const marks = new Map([...form.elements.verdict.options].slice(1).map((o) => [o.value, o.dataset.mark]));
+    const ranks = new Map([...marks.values()].map((mark, rank) => [mark, rank]));
+    const aliases = JSON.parse(root.dataset.aliases);
+    /* A name and what else it may be written as: jnp.abs is jax.numpy.abs. */
+    const spell = (word) => [
+      word,
+      ...aliases.filter(([short]) => word.startsWith(`${short}.`)).map(([short, full]) => full + word.slice(short.length)),
+    ];
+    const rows = [...table.tBodies[0].rows].map((row, number) => {
+      const [name, category, ...cells] = row.cells;
+      const words = [name.textContent, ...(row.dataset.words ?? "").split(" ").flatMap(spell)];
+      return {
+        row,
+        number,
+        text: words.join(" ").toLowerCase(),
+        short: words.map((word) => word.split(".").pop()).join(" ").toLowerCase(),
+        category: category.textContent,
+        cells: cells.map((cell) => cell.className),
+      };
+    });
+    let order = "op";
+    let timer;
+
+    const filter = () => {
+      const [find, category, framework, verdict] = fields.map((field) => field.value);
+      const words = find.toLowerCase().split(/\s+/).filter(Boolean);
+      const column = keys.indexOf(framework) - FIRST;
+      const mark = marks.get(verdict);
+      let count = 0;
+      for (const each of rows) {
+        const cells = framework ? [each.cells[column]] : each.cells;
+        const shown =
+          (!category || (each.category || "-") === category) &&
+          (verdict ? cells.includes(mark) : !framework || cells[0] !== "") &&
+          // "so" is no part of every name in tensorflow; whoever means a module writes its dot.
+          words.every((word) => (word.includes(".") ? each.text : each.short).includes(word));
+        if (each.row.hidden === shown) each.row.hidden = !shown;
+        count += shown;
+      }
+      status.textContent = `${count} of ${rows.length} ops`;
+    };
+
+    const sort = () => {
+      const descending = order.startsWith("-");
+      const column = keys.indexOf(descending ? order.slice(1) : order);
+      const compare = [
+        (a, b) => a.number - b.number,
+        (a, b) => a.category.localeCompare(b.category),
+      ][column] ?? ((a, b) => ranks.get(a.cells[column - FIRST]) - ranks.get(b.cells[column - FIRST]));
+      const sign = descending ? -1 : 1;
+      const sorted = rows.toSorted((a, b) => sign * compare(a, b) || a.number - b.number);
+      table.tBodies[0].replaceChildren(...sorted.map((each) => each.row));
+      heads.forEach((head, number) => {
+        if (number === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+        else head.removeAttribute("aria-sort");
+      });
+    };
+
+    const keep = () => {
+      const query = new URLSearchParams(location.search);
+      for (const [name, value] of [...fields.map((f) => [f.name, f.value]), ["sort", order === "op" ? "" : order]]) {
+        if (value) query.set(name, value);
+        else query.delete(name);
+      }
+      try {
+        history.replaceState(history.state, "", `${location.pathname}?${query}`.replace(/\?$/, "") + location.hash);
+      } catch {} // a sandboxed frame may not rewrite its address
+    };
+
+    const onChange = () => {
+      filter();
+      clearTimeout(timer);
+      timer = setTimeout(keep, KEPT_MS);
+    };
+
+    const restore = () => {
+      const query = new URLSearchParams(location.search);
+      for (const field of fields) {
+        const value = query.get(field.name) ?? "";
+        const known = !field.options || [...field.options].some((option) => option.value === value);
+        field.value = known ? value : "";
+      }
+      const wanted = query.get("sort") ?? "op";
+      if (keys.includes(wanted.replace(/^-/, ""))) order = wanted;
+      filter();
+      if (order === "op") heads[0].setAttribute("aria-sort", "ascending"); // as it was served
+      else sort();
+    };
+
+    for (const head of heads) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      button.addEventListener("click", () => {
+        order = order === head.dataset.key ? `-${order}` : head.dataset.key;
+        sort();
+        keep();
+      });
+      head.append(button);
+    }
+    form.addEventListener("input", onChange);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.querySelector("button").addEventListener("click", () => {
+      form.reset();
+      onChange();
+      fields[0].focus();
+    });
+    restore();
+    form.hidden = false;
+  };
+
+  const onParsed = () =>
+    document.querySelectorAll(".optabs-overview").forEach((root) => {
+      if (root.querySelector(".optabs-matrix")) enhance(root);
+    });
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", onParsed);
+  else onParsed();
 })();

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from optabs.apis import ApiFact, find_argument_problems, makes_call
+from optabs.apis import ApiFact, ApiParameter, find_argument_problems, makes_call
 from optabs.catalog.load import load_file
 
 ADD = """
@@ -176,8 +176,9 @@ def find_problems(tmp_path: Path, args: str, *parameters: str, **more: Any) -> l
     assert op is not None
     kinds = {"/": "positional_only", "": "positional_or_keyword", "k": "keyword_only"}
     kinds |= {"*": "var_positional", "**": "var_keyword"}
-    pairs = tuple((name, kinds[kind]) for name, _, kind in (p.partition("=") for p in parameters))
-    fact = ApiFact(True, pairs, (), None, **more)
+    parts = [parameter.partition("=") for parameter in parameters]
+    signature = tuple(ApiParameter(name, kinds[kind]) for name, _, kind in parts)
+    fact = ApiFact(True, signature, (), None, **more)
     assert makes_call(op, op.variants["fake"])
     return [each.text for each in find_argument_problems(op, op.variants["fake"], fact)]
 
@@ -198,7 +199,7 @@ def test_a_star_takes_what_comes_by_position(tmp_path: Path) -> None:
 
 
 def test_a_class_may_take_an_argument_when_it_is_called(tmp_path: Path) -> None:
-    called = (("inputs", "positional_or_keyword"),)
+    called = (ApiParameter("inputs", "positional_or_keyword"),)
     assert find_problems(tmp_path, "{x: inputs, n: units}", "units", called=called) == []
     assert find_problems(tmp_path, "{x: input, n: units}", "units", called=called) == [
         "has no parameter 'input'"

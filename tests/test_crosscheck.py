@@ -19,7 +19,9 @@ def test_the_element_farthest_apart_is_found() -> None:
         {"one": make(1.0, 2.0, 8.0), "two": make(1.0, 2.5, 8.0), "three": make(1.0, 1.5, 8.25)}
     )
     assert found is not None
-    assert (found.difference, found.low, found.high) == (1.0, "three", "two")
+    assert (found.difference, found.between) == (1.0, ("two", "three"))
+    assert found.pairs["one", "two"] == (0.5, 0.2)
+    assert found.pairs["one", "three"] == (0.5, 0.25)
     assert found.relative == pytest.approx(1.0 / 2.5)
     assert found.frameworks == ("one", "two", "three")
 
@@ -38,14 +40,14 @@ def test_what_is_not_finite_on_one_side_is_infinitely_far(one: float, two: float
     found = find_disagreement({"one": make(0.0, one), "two": make(0.0, two)})
     assert found is not None
     assert math.isinf(found.difference)
-    assert {found.low, found.high} == {"one", "two"}
+    assert found.between == ("one", "two")
 
 
 def test_complex_numbers_are_as_far_as_in_the_plane() -> None:
     found = find_disagreement({"one": make(1 + 1j), "two": make(4 + 5j), "three": make(1 + 2j)})
     assert found is not None
     assert found.difference == 5.0
-    assert {found.low, found.high} == {"one", "two"}
+    assert found.between == ("one", "two")
 
 
 def test_large_integers_are_told_apart() -> None:

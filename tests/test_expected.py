@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -283,3 +284,44 @@ def test_what_is_expected_is_compared_in_the_precision_of_the_inputs(load: Load)
     assert 0 < (found.max_abs_error or 0) < 1e-7
     assert not compare_results({"result": Array("float64", (1,), (1 / 3,))}, expected).agrees
     assert describe_tree(expected["result"]) == "an array"
+
+
+# --- random draws ---------------------------------------------------------------------------------
+
+
+def test_parameters_of_a_distribution_may_be_expressions(load: Load) -> None:
+    op = load(
+        "{m: 0.5, x: [1.0, 2.0, 3.0]}",
+        "{result: {distribution: normal, mean: m + 1, std: 2, shape: '(len(x), 500)'}}",
+    )
+    (expected,) = op.cases[0].expect
+    assert expected.expr == "{'mean': (m + 1), 'std': (2), 'shape': ((len(x), 500))}"
+    draws = np.random.default_rng(1).normal(1.5, 2, (3, 500)).astype("float32")
+    actual: dict[str, Tree] = {"result": Array("float32", (3, 500), draws.ravel().tolist())}
+
+    def judge(mean: float) -> list[str]:
+        found = make_record({"expected_result": {"mean": mean, "std": 2, "shape": (3, 500)}})
+        return [each.kind for each in compare_results(actual, expect(op, record=found)).findings]
+
+    assert judge(1.5) == []
+    assert judge(1.0) == ["distribution"]
+    with pytest.raises(NoOracle, match="was not run"):
+        expect(op)
+
+
+@pytest.mark.parametrize("mean", [[1.0, 2.0], 1j, np.zeros(0), math.inf])
+def test_a_parameter_of_a_distribution_is_one_finite_number(load: Load, mean: Any) -> None:
+    op = load("{m: 1}", "{result: {distribution: normal, mean: m, std: 2, shape: [1000]}}")
+    results = {"mean": mean, "std": 2, "shape": [1000]}
+    with pytest.raises(NoOracle, match="the distribution of `result` is of no use"):
+        expect(op, record=make_record({"expected_result": results}))
+
+
+def test_a_framework_may_draw_another_dtype(load: Load) -> None:
+    op = load(
+        "{}",
+        "{result: {distribution: bernoulli, p: 0.3, shape: [2000]}}",
+        "    differences: [{frameworks: [jax], dtype: {result: float32}, reason: so}]\n",
+    )
+    dtypes = {key: getattr(expect(op, key)["result"], "dtype", "") for key in ("torch", "jax")}
+    assert dtypes == {"torch": "bool", "jax": "float32"}

@@ -17,13 +17,24 @@ PACKAGE = Path(optabs.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
     ("catalog", "frameworks"),
-    ("compare", "records", "ledger", "run", "snippet", "expected", "fetch"),
+    (
+        "compare",
+        "alignment",
+        "distributions",
+        "records",
+        "ledger",
+        "run",
+        "snippet",
+        "expected",
+        "fetch",
+    ),
     (
         "plan",
         "verify",
         "apis",
         "render",
         "export",
+        "overview",
         "project",
         "background",
         "crosscheck",
@@ -178,6 +189,7 @@ def run_python(code: str) -> str:
         "optabs.background",
         "optabs.project",
         "optabs.render",
+        "optabs.overview",
         "optabs.snippet",
     ],
 )

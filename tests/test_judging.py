@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from optabs.apis import ApiFact
+from optabs.apis import ApiFact, ApiParameter
 from optabs.catalog.model import (
     ArrayInput,
     Case,
@@ -151,6 +151,21 @@ def test_the_defaults_are_those_of_the_device_and_of_gradients() -> None:
     assert found.comparison is not None
     assert found.comparison.tolerance is not None
     assert found.comparison.tolerance.source == "float32 gradient default"
+
+
+def test_what_the_mathematics_leaves_open_is_no_difference() -> None:
+    column = replace(EXPECTED, values=[[1.0]], up_to="column-signs")
+    check = replace(CHECK, case=replace(CASE, expect=(column,)))
+    for value, verdict in ((-1.0, Verdict.VERIFIED), (-2.0, Verdict.DIFFERS)):
+        result = {**encode(value), "shape": [1, 1]}
+        found = judge_record(check, make_plan(), make_record(results={"result": result}))
+        assert found.verdict is verdict
+        # Frameworks are compared with each other by these: a sign must not set them apart.
+        assert found.results == {"result": Array("float32", (1, 1), [-value])}
+        assert found.comparison is not None
+        words = "compared up to the sign of each column of `result`"
+        assert found.comparison.up_to == words
+        assert found.reason.endswith(f"\n({words})") is (verdict is Verdict.DIFFERS)
 
 
 def test_a_declared_difference_is_that_frameworks() -> None:
@@ -345,7 +360,7 @@ def test_facts_about_names_are_read(ledger: Ledger) -> None:
     plan = make_plan()
     plan.apis.update({("mlx", "mlx.core.abs"): "missing", ("torch", "torch.abs"): "fact"})
     assert judge_plan(plan, ledger, Tally()).apis == {
-        ("torch", "torch.abs"): ApiFact(True, (("x", "positional"),), (), None)
+        ("torch", "torch.abs"): ApiFact(True, (ApiParameter("x", "positional"),), (), None)
     }
 
 
@@ -539,6 +554,7 @@ def test_frameworks_are_held_against_each_other() -> None:
         return found.difference if found else None
 
     assert find(CASE) == 0.5
+    assert find(replace(CASE, expect=(replace(EXPECTED, distribution="normal"),))) is None
     assert find(CASE, "cuda", "cuda") == 0.5
     assert find(CASE, "cuda") is None
     assert find(replace(CASE, differences=(differs,))) is None

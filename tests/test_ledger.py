@@ -128,6 +128,19 @@ def test_of_two_records_of_one_second_the_same_one_is_found(tmp_path: Path) -> N
     assert found[0] == found[1]
 
 
+def test_the_newest_record_with_each_version_is_found(ledger: Ledger) -> None:
+    for number, (version, day) in enumerate(
+        [("1", "2026-01-03"), ("1", "2026-01-01"), ("2", "2026-02-01"), ("3", "2025-12-31")]
+    ):
+        day += "T00:00:00Z"
+        ledger.add(make(number, claim="claim", framework_version=version, ran_at=day))
+    ledger.add(make(9, claim="other"))
+    found = ledger.find_versions(["claim", "nothing"], {"key2": RECORD})
+    assert {claim: [each.key for each in records] for claim, records in found.items()} == {
+        "claim": ["key0", "key3"]
+    }
+
+
 def test_facts_are_found_and_changed(ledger: Ledger) -> None:
     ledger.add_fact("a", "1")
     ledger.add_fact("b", "é \udc80")

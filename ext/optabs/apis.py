@@ -11,13 +11,23 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from optabs.catalog.model import Op, Parameter, Variant
 from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 
-Signature = tuple[tuple[str, str], ...]
-"""(name, kind) of each parameter."""
+
+class ApiParameter(NamedTuple):
+    """A parameter in the signature of an API."""
+
+    name: str
+    kind: str
+    default: str | None = None
+    """As code, ``...`` where it cannot be written; None where it is required."""
+
+
+Signature = tuple[ApiParameter, ...]
 
 Facts = Mapping[tuple[str, str], "ApiFact"]
 """By (framework, API name as the entry has it)."""
@@ -55,7 +65,7 @@ def read_fact(text: str) -> ApiFact:
 
 
 def _read_signature(found: list[list[str]] | None) -> Signature | None:
-    return None if found is None else tuple((each[0], each[1]) for each in found)
+    return None if found is None else tuple(ApiParameter(*each) for each in found)
 
 
 def list_api_faults(facts: Facts, registry: Registry, ops: Iterable[Op]) -> list[Fault]:
@@ -186,8 +196,8 @@ def _goes_by_name(parameter: Parameter, position: int) -> bool:
 def _find_problem(name: str, by_name: bool, fact: ApiFact) -> tuple[str, str] | None:
     """Return (what is wrong, hint) with an argument, or None."""
     parameters = fact.parameters or ()
-    known = dict([*(fact.called or ()), *parameters])
-    kinds = {kind for _, kind in parameters}
+    known = {each.name: each.kind for each in (*(fact.called or ()), *parameters)}
+    kinds = {each.kind for each in parameters}
     if "var_keyword" in kinds or (not by_name and "var_positional" in kinds):
         return None  # it takes anything, so nothing can be said
     if known.get(name) in ("positional_only", "var_positional") and by_name:

@@ -17,6 +17,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from optabs.distributions import (
+    BOUND,
+    MEANING,
+    Distribution,
+    bound_distance,
+    measure_distance,
+)
+
 Number = bool | int | float | complex
 
 DEFAULT_TOLERANCES: Mapping[str, tuple[float, float]] = {
@@ -93,8 +101,20 @@ class Other:
     description: str
 
 
-Tree = Array | Other | str | None | list["Tree"] | Mapping[str, "Tree"]
-"""A result: an array, or arrays in lists (tuples count as lists) and mappings."""
+@dataclass(frozen=True)
+class Sample:
+    """Random draws, as far as they can be expected: never their values."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    distribution: Distribution
+
+
+Tree = Array | Sample | Other | str | None | list["Tree"] | Mapping[str, "Tree"]
+"""A result: an array, or arrays in lists (tuples count as lists) and mappings.
+
+Only an expected one is ever a sample.
+"""
 
 
 @dataclass(frozen=True)
@@ -126,7 +146,6 @@ GRADIENTS = Defaults(
         for dtype, (rtol, atol) in DEFAULT_TOLERANCES.items()
     },
     "gradient default",
-    "that of the dtype; the finite differences themselves are good to 1e-9",
 )
 
 
@@ -146,16 +165,25 @@ class Comparison:
     max_abs_error: float | None = None
     max_rel_error: float | None = None
     tolerance: Tolerance | None = None
+    up_to: str = ""
+    """Up to what results were compared, in words; empty if as they stand."""
 
     @property
     def agrees(self) -> bool:
         """Whether nothing differs."""
         return not self.findings
 
-    def note_errors(self, absolute: float, relative: float) -> None:
+    def note_errors(self, absolute: float, relative: float | None) -> None:
         """Keep the largest errors."""
         self.max_abs_error = max(self.max_abs_error or 0.0, absolute)
-        self.max_rel_error = max(self.max_rel_error or 0.0, relative)
+        if relative is not None:
+            self.max_rel_error = max(self.max_rel_error or 0.0, relative)
+
+    def note_tolerance(self, tolerance: Tolerance) -> None:
+        """Keep the loosest tolerance."""
+        known = self.tolerance
+        if known is None or (tolerance.rtol, tolerance.atol) > (known.rtol, known.atol):
+            self.tolerance = tolerance
 
 
 def compare_results(
@@ -202,7 +230,7 @@ class _Comparer:
         self.comparison.findings.append(Finding(kind, message))
 
     def compare(self, actual: Tree, expected: Tree, name: str) -> None:
-        if isinstance(expected, Array) and isinstance(actual, Array):
+        if isinstance(expected, Array | Sample) and isinstance(actual, Array):
             self.compare_arrays(actual, expected, name)
         elif isinstance(expected, Mapping) and isinstance(actual, Mapping):
             if set(actual) != set(expected):
@@ -230,12 +258,15 @@ class _Comparer:
         elif actual != expected:
             self.find("value", f"`{name}` is {actual!r}, expected {expected!r}")
 
-    def compare_arrays(self, actual: Array, expected: Array, name: str) -> None:
+    def compare_arrays(self, actual: Array, expected: Array | Sample, name: str) -> None:
         """Dtype and shape are findings of their own; values are compared where shapes agree."""
         if actual.dtype != expected.dtype:
             self.find("dtype", f"`{name}` has dtype {actual.dtype}, expected {expected.dtype}")
         if actual.shape != expected.shape:
             self.find("shape", f"`{name}` has shape {actual.shape}, expected {expected.shape}")
+            return
+        if isinstance(expected, Sample):
+            self.compare_draws(actual, expected.distribution, name)
             return
         tolerance = (
             self.tolerance
@@ -244,10 +275,40 @@ class _Comparer:
                 actual.dtype, expected.dtype, defaults=self.defaults, device=self.device
             )
         )
-        known = self.comparison.tolerance
-        if known is None or (tolerance.rtol, tolerance.atol) > (known.rtol, known.atol):
-            self.comparison.tolerance = tolerance
+        self.comparison.note_tolerance(tolerance)
         self.compare_values(actual, expected, tolerance, name)
+
+    def compare_draws(self, actual: Array, distribution: Distribution, name: str) -> None:
+        """What lies outside the support is a finding of its own; nothing is measured then."""
+        distribution = distribution.round_bounds(actual.dtype)
+        draws: list[float] = []
+        outside = []
+        for index, draw in enumerate(actual.values):
+            if not isinstance(draw, complex) and distribution.holds(draw):
+                draws.append(draw)
+            else:
+                outside.append((index, draw))
+        if outside:
+            index, draw = outside[0]
+            self.find(
+                "support",
+                f"`{name}{_write_index(index, actual.shape)}` is {draw!r}, expected a draw "
+                f"from {distribution.support}; {len(outside)} of {len(actual.values)} are not",
+            )
+            return
+        allowed = bound_distance(len(draws))
+        distance = measure_distance(draws, distribution)
+        self.comparison.note_tolerance(
+            Tolerance(0.0, allowed, BOUND, MEANING.format(count=f"{len(draws):,}"))
+        )
+        self.comparison.note_errors(distance, None)
+        if distance > allowed:
+            self.find(
+                "distribution",
+                f"the draws of `{name}` are not distributed as expected, {distribution.name}: "
+                f"the distribution functions are {distance:.3g} apart, allowed {allowed:.3g} "
+                f"({BOUND})",
+            )
 
     def compare_values(
         self, actual: Array, expected: Array, tolerance: Tolerance, name: str
@@ -411,7 +472,7 @@ def _decode_values(stored: str, shape: Sequence[int], data: str) -> Sequence[Num
 
 def describe_tree(tree: Tree) -> str:
     """Return what kind of thing a result is, for messages."""
-    if isinstance(tree, Array):
+    if isinstance(tree, Array | Sample):
         return "an array"
     if isinstance(tree, Other):
         return tree.description

@@ -9,78 +9,73 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
 
 from optabs.compare import Array, Number, Tree, is_nan, walk_arrays
+
+Apart = tuple[float, float]
+"""How far apart two results are: absolute, and relative to the larger magnitude there."""
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """The element in which some frameworks are farthest apart.
-
-    `difference` is absolute, `relative` is in units of the larger magnitude; both are 0.0 where all
-    agree exactly. `low` and `high` are the frameworks that are farthest apart.
-    """
+    """How far apart frameworks are in a case: each two of them, and the two farthest apart."""
 
     frameworks: tuple[str, ...]
-    difference: float
-    relative: float
-    low: str
-    high: str
+    pairs: Mapping[tuple[str, str], Apart]
+    """By two frameworks, in the order of `frameworks`; 0.0 where they agree exactly."""
+
+    @property
+    def between(self) -> tuple[str, str]:
+        """The two that are farthest apart; where all agree, the first two."""
+        return max(self.pairs, key=lambda pair: self.pairs[pair][0])
+
+    @property
+    def difference(self) -> float:
+        """The largest absolute difference."""
+        return self.pairs[self.between][0]
+
+    @property
+    def relative(self) -> float:
+        """That difference in units of the larger magnitude."""
+        return self.pairs[self.between][1]
 
 
 def find_disagreement(results: Mapping[str, Mapping[str, Tree]]) -> Disagreement | None:
-    """Return the largest disagreement between frameworks' results by name.
+    """Return how far apart frameworks' results by name are.
 
     None where fewer than two of them can be compared.
     """
     arrays = {key: _list_arrays(named) for key, named in results.items()}
     shapes = [[array.shape for array in found] for found in arrays.values()]
     common = max(shapes, key=shapes.count, default=[])
-    alike = {
-        key: found
+    columns = {
+        key: tuple(value for array in found for value in array.values)
         for key, found in arrays.items()
         if common and [array.shape for array in found] == common
     }
-    if len(alike) < 2:
+    if len(columns) < 2:
         return None
-    keys = tuple(alike)
-    largest = Disagreement(keys, 0.0, 0.0, keys[0], keys[1])
-    columns = [[value for array in found for value in array.values] for found in alike.values()]
-    for values in zip(*columns, strict=True):
-        low, high, difference, relative = _spread(values)
-        if difference > largest.difference:
-            largest = Disagreement(keys, difference, relative, keys[low], keys[high])
-    return largest
+    measure = cache(_measure)  # many frameworks agree to the last bit
+    pairs = {(a, b): measure(columns[a], columns[b]) for a, b in combinations(columns, 2)}
+    return Disagreement(tuple(columns), pairs)
 
 
 def _list_arrays(named: Mapping[str, Tree]) -> list[Array]:
     return [array for name in sorted(named) for array in walk_arrays(named[name])]
 
 
-def _spread(values: tuple[Number, ...]) -> tuple[int, int, float, float]:
-    """Return the positions of the two values farthest apart, and their difference."""
-    first = values[0]
-    if all(value == first for value in values) or all(map(is_nan, values)):
-        return 0, 0, 0.0, 0.0
-    if any(map(is_nan, values)):
-        odd = next(number for number, value in enumerate(values) if is_nan(value) != is_nan(first))
-        return 0, odd, math.inf, math.inf
-    pairs = (
-        [
-            (abs(a - b), low, high)
-            for low, a in enumerate(values)
-            for high, b in enumerate(values[low + 1 :], low + 1)
-            if a != b
-        ]
-        if any(isinstance(value, complex) for value in values)
-        else [_spread_real(values)]
-    )
-    difference, low, high = max(pairs)
-    size = max(abs(values[low]), abs(values[high]))
-    return low, high, float(difference), float(difference / size) if math.isfinite(size) else 1.0
-
-
-def _spread_real(values: tuple[Number, ...]) -> tuple[float, int, int]:
-    order = sorted(range(len(values)), key=lambda number: values[number])  # type: ignore[arg-type,return-value]
-    low, high = order[0], order[-1]
-    return abs(values[high] - values[low]), low, high
+def _measure(first: tuple[Number, ...], second: tuple[Number, ...]) -> Apart:
+    """Return how far apart two results are in the element in which they are farthest apart."""
+    worst = (0.0, 0.0)
+    for a, b in zip(first, second, strict=True):
+        if a == b or (is_nan(a) and is_nan(b)):
+            continue
+        if is_nan(a) or is_nan(b):
+            return math.inf, math.inf
+        difference, size = abs(a - b), max(abs(a), abs(b))
+        if difference > worst[0]:
+            relative = float(difference / size) if math.isfinite(size) else 1.0
+            worst = (float(difference), relative)
+    return worst

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,10 +23,13 @@ from optabs.compare import (
     Array,
     Defaults,
     Number,
+    Sample,
     Tolerance,
     Tree,
     decode_tree,
+    walk_arrays,
 )
+from optabs.distributions import MIN_DRAWS, make_distribution
 from optabs.records import Record
 from optabs.snippet import reference_name
 
@@ -57,6 +61,13 @@ def build_expected(case: Case, framework: str, reference: Record | None) -> dict
     return results
 
 
+def list_freedoms(case: Case, framework: str) -> dict[str, str]:
+    """Return, by name of the result, what the mathematics leaves open there."""
+    own = [each for item in case.find_differences(framework) for each in item.expect]
+    found = {each.name: each.up_to for each in (*case.expect, *own)}
+    return {name: word for name, word in found.items() if word}
+
+
 def choose_tolerance(op: Op, case: Case) -> Tolerance | None:
     """Return the tolerance that the case or the op asks for, or None for the dtype's default."""
     for source, wanted in (("set by the case", case.tolerance), ("set by the op", op.tolerance)):
@@ -81,10 +92,36 @@ def _build(
             reason = reference.error.message if reference and reference.error else "it was not run"
             raise NoOracle(f"the oracle of `{expected.name}` could not be computed: {reason}")
         tree = decode_tree(reference.results[name])
+    if expected.distribution:
+        tree = _build_sample(expected, tree)
     if expected.dtype is not None:
         return _set_dtype(tree, lambda _: expected.dtype or "")
     widest = find_widest_float(case)
     return _set_dtype(tree, lambda found: _default_dtype(found, widest))
+
+
+def _build_sample(expected: Expected, tree: Tree) -> Sample:
+    """Return what random draws must be, from their parameters and shape."""
+    assert expected.distribution and isinstance(tree, Mapping)
+    try:
+        numbers = {
+            key: [_read_real(value) for array in walk_arrays(item) for value in array.values]
+            for key, item in tree.items()
+        }
+        shape = tuple(map(int, numbers.pop("shape")))
+        if math.prod(shape) < MIN_DRAWS:
+            raise ValueError(f"{math.prod(shape)} draws are too few, at least {MIN_DRAWS} will do")
+        distribution = make_distribution(expected.distribution, numbers)
+    except (ValueError, TypeError) as error:
+        raise NoOracle(f"the distribution of `{expected.name}` is of no use: {error}") from error
+    dtypes = {"bernoulli": "bool", "categorical": "int64", "integers": "int64"}
+    return Sample(dtypes.get(expected.distribution, "float64"), shape, distribution)
+
+
+def _read_real(value: Number) -> float:
+    if isinstance(value, complex):
+        raise TypeError(f"{value} is complex")
+    return value
 
 
 def build_literal(values: Any, dtype: str = "") -> Tree:
@@ -123,7 +160,7 @@ def _flatten(values: Any) -> Iterator[Number]:
 
 
 def _set_dtype(tree: Tree, choose: Any) -> Tree:
-    if isinstance(tree, Array):
+    if isinstance(tree, Array | Sample):
         return replace(tree, dtype=choose(tree.dtype))
     if isinstance(tree, Mapping):
         return {key: _set_dtype(item, choose) for key, item in tree.items()}

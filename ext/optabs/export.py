@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -58,7 +60,24 @@ def build_export(
 
 def write_export(export: dict[str, Any], file: Path) -> None:
     """Write the export, unless the file holds it already."""
-    text = json.dumps(export, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+    _write_text(json.dumps(export, indent=1, ensure_ascii=False, sort_keys=False) + "\n", file)
+
+
+def write_matrix(matrix: dict[str, Any], file: Path, docnames: dict[str, str]) -> None:
+    """Write the matrix as CSV, unless the file holds it already.
+
+    `matrix` is what `make_matrix_context` returns; `docnames` are the pages of the ops, by file.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["op", "category", "page", *(each["key"] for each in matrix["columns"])])
+    for row in matrix["rows"]:
+        page = docnames.get(row["file"] or "", "")
+        writer.writerow([row["name"], row["category"], page, *row["cells"]])
+    _write_text(text.getvalue(), file)
+
+
+def _write_text(text: str, file: Path) -> None:
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_name(f"{file.name}.new")

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,13 +18,13 @@ from optabs.records import Record
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
-    key TEXT PRIMARY KEY, claim TEXT NOT NULL, ran_at TEXT NOT NULL,
+    key TEXT PRIMARY KEY, claim TEXT NOT NULL, version TEXT NOT NULL, ran_at TEXT NOT NULL,
     body TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS records_by_claim ON records (claim, ran_at);
+CREATE INDEX IF NOT EXISTS records_by_claim ON records (claim, version, ran_at);
 CREATE TABLE IF NOT EXISTS facts (
     key TEXT PRIMARY KEY, body TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
 """
-_FORMAT = 2
+_FORMAT = 3
 _CHUNK = 500
 # SQLite answers "locked" at once, whatever the timeout, while another process switches to WAL.
 _OPEN_SECONDS = 60.0
@@ -95,8 +95,15 @@ class Ledger:
         """
         body = record.to_json()
         self._execute(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)",
-            (record.key, record.claim, record.ran_at, body, _digest(record.key, body)),
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                record.key,
+                record.claim,
+                record.framework_version,
+                record.ran_at,
+                body,
+                _digest(record.key, body),
+            ),
         )
 
     def find(self, keys: Iterable[str]) -> dict[str, Record]:
@@ -133,6 +140,27 @@ class Ledger:
                 found[record.claim] = record
         return found
 
+    def find_versions(
+        self, claims: Iterable[str], known: Mapping[str, Record]
+    ) -> dict[str, list[Record]]:
+        """Return the newest record of each claim with each version of its framework, newest first.
+
+        Versions whose newest record is among the `known` ones, by key, are left out.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        rows = self._select(
+            "SELECT key, max(ran_at), claim FROM records WHERE claim IN",
+            claims,
+            "GROUP BY claim, version",
+        )
+        older = self.find(key for key, _, _ in rows if key not in known)
+        found: dict[str, list[Record]] = {}
+        for record in sorted(older.values(), key=lambda each: each.ran_at, reverse=True):
+            found.setdefault(record.claim, []).append(record)
+        return found
+
     def add_fact(self, key: str, body: str) -> None:
         """Store a fact under its key.
 
@@ -158,13 +186,15 @@ class Ledger:
             if digest == _digest(key, body)
         }
 
-    def _select(self, query: str, values: Iterable[str]) -> list[tuple[str, str, str]]:
+    def _select(
+        self, query: str, values: Iterable[str], ending: str = ""
+    ) -> list[tuple[str, str, str]]:
         wanted = list(values)
         found = []
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
             marks = ", ".join("?" * len(chunk))
-            found += self._execute(f"{query} ({marks})", chunk)
+            found += self._execute(f"{query} ({marks}) {ending}", chunk)
         return found
 
     def _execute(self, query: str, values: Sequence[str]) -> list[tuple[str, str, str]]:

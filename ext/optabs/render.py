@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from optabs.apis import ApiFact, describe_missing, find_argument_problems
 from optabs.catalog.model import Case, Op, Variant
 from optabs.compare import Comparison
 from optabs.frameworks import Registry
-from optabs.records import Verdict
+from optabs.records import Record, Verdict
 from optabs.verify import Judgement, Report, combine_verdicts
 
 Context = dict[str, Any]
@@ -41,9 +41,10 @@ def begin_sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if word.isalpha() and word.islower() else text
 
 
-def make_op_context(op: Op, report: Report) -> Context:
-    """Return what the head of an op's page shows."""
+def make_op_context(op: Op, registry: Registry, report: Report) -> Context:
+    """Return what an op's page shows beside its tabs."""
     counts = Counter(combine_verdicts(report.list_variant(op, key)) for key in op.variants)
+    keys = registry.sort_keys(op.variants)
     return {
         "name": op.operation,
         "category": op.category,
@@ -63,10 +64,84 @@ def make_op_context(op: Op, report: Report) -> Context:
         "return_type": op.return_type,
         "see_also": list(op.see_also),
         "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+        "frameworks": [
+            {"key": key, "label": registry.find_label(key), "anchor": make_anchor(key)}
+            for key in keys
+        ],
+        "parity": _list_parity(op, keys, report),
+        "arguments": _list_arguments(op, keys, report),
+        "crosscheck": _list_disagreements(op, registry, report),
+        "differences": _list_differences(op, registry),
     }
 
 
-def make_crosscheck_context(op: Op, registry: Registry, report: Report) -> list[Context]:
+def _list_parity(op: Op, keys: list[str], report: Report) -> list[Context]:
+    """Return a row per device: the verdict of each framework there, None where it has no such."""
+    found = {key: report.list_variant(op, key) for key in keys}
+    devices = dict.fromkeys(
+        each.device for judgements in found.values() for each in judgements if each.device
+    )
+    rows = []
+    for number, device in enumerate(devices or [""]):
+        verdicts = {}
+        for key, judgements in found.items():
+            here = [
+                each
+                for each in judgements
+                if each.device == device or (each.device is None and not number)
+            ]
+            verdicts[key] = combine_verdicts(here).value if here or not number else None
+        rows.append({"device": device, "verdicts": verdicts})
+    return rows
+
+
+def _list_arguments(op: Op, keys: list[str], report: Report) -> list[Context]:
+    """Return a row per argument: what each framework calls it, and its default there.
+
+    A cell is None where the mapping does not say. Without a name the argument is dropped.
+    """
+    rows: dict[str, dict[str, Context]] = {}
+    for key in keys:
+        variant = op.variants[key]
+        fact = report.apis.get((key, variant.api or ""))
+        signature = (*((fact and fact.called) or ()), *((fact and fact.parameters) or ()))
+        defaults = {each.name: each.default for each in signature}
+        for row in list_mapping(op, variant):
+            name = row["standard"] or f"+{row['framework']}"
+            rows.setdefault(name, {})[key] = {
+                "name": row["framework"],
+                "value": row["value"],
+                "default": defaults.get(row["framework"] or ""),
+                "required": defaults.get(row["framework"] or "", "") is None,
+            }
+    standard = [each.name for each in op.parameters if each.name in rows]
+    added = [name for name in rows if name.startswith("+")]
+    return [
+        {
+            "standard": None if name in added else name,
+            "cells": {key: rows[name].get(key) for key in keys},
+        }
+        for name in [*standard, *added]
+    ]
+
+
+def _list_differences(op: Op, registry: Registry) -> list[Context]:
+    """Return the declared differences of all cases."""
+    return [
+        {
+            "case": case.title or case.id,
+            "frameworks": [registry.find_label(key) for key in registry.sort_keys(item.frameworks)],
+            "keys": list(item.frameworks),
+            "text": _describe_difference(item.dtype, [each.name for each in item.expect]),
+            "reason": item.reason,
+        }
+        for case in op.cases
+        if not case.gradient
+        for item in case.differences
+    ]
+
+
+def _list_disagreements(op: Op, registry: Registry, report: Report) -> list[Context]:
     """Return how far apart the frameworks are, a row per case and device."""
     rows = []
     for case in op.cases:
@@ -77,17 +152,21 @@ def make_crosscheck_context(op: Op, registry: Registry, report: Report) -> list[
             if each.case is case and each.device
         )
         for device in devices:
+            row = {"title": case.title or case.id, "device": device, "is_random": case.is_random}
             found = report.find_disagreement(op, case, device or "")
-            if found is not None:
+            if case.is_random:
+                rows.append(row)
+            elif found is not None:
                 rows.append(
                     {
-                        "title": case.title or case.id,
-                        "device": device,
+                        **row,
                         "count": len(found.frameworks),
                         "difference": _format_number(found.difference),
                         "relative": _format_number(found.relative),
-                        "low": registry.find_label(found.low),
-                        "high": registry.find_label(found.high),
+                        "between": [registry.find_label(key) for key in found.between],
+                        "keys": list(found.frameworks),
+                        # Of each two of them: first with second, first with third, ...
+                        "apart": [_format_number(apart) for apart, _ in found.pairs.values()],
                     }
                 )
     return rows
@@ -118,6 +197,8 @@ def make_tab_context(
         "api_exists": fact.exists if fact else None,
         "api_note": _describe_api(op, variant, fact, registry),
         "mapping": list_mapping(op, variant),
+        "runs": _list_runs(judgements),
+        "history": _list_history(judgements),
         "reason": whole.reason if whole and not variant.faults else "",
         "faults": [str(fault) for fault in variant.faults],
         "cases": [
@@ -126,6 +207,47 @@ def make_tab_context(
             if any(each.case is case for each in judgements)
         ],
     }
+
+
+def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
+    """Return what the results of a tab rest on: a run per device, version and machine."""
+    runs: dict[tuple[str, ...], list[str]] = {}
+    for each in judgements:
+        if each.record:
+            runs.setdefault(_identify_run(each.record), []).append(each.record.ran_at[:10])
+    return [
+        {
+            "device": device,
+            "device_name": device_name,
+            "framework_version": framework_version,
+            "python_version": python_version,
+            "first": min(dates),
+            "last": max(dates),
+        }
+        for (device, device_name, framework_version, python_version), dates in runs.items()
+    ]
+
+
+def _list_history(judgements: Iterable[Judgement]) -> list[Context]:
+    """Return the other versions of a framework that ran the code of today, newest first."""
+    versions: dict[str, list[Judgement]] = {}
+    for past in (past for each in judgements for past in each.past):
+        assert past.record
+        versions.setdefault(past.record.framework_version, []).append(past)
+    rows = [
+        {
+            "version": version,
+            "verdict": combine_verdicts(found).value,
+            "count": len(found),
+            "last": max(each.record.ran_at[:10] for each in found if each.record),
+        }
+        for version, found in versions.items()
+    ]
+    return sorted(rows, key=lambda row: str(row["last"]), reverse=True)
+
+
+def _identify_run(record: Record) -> tuple[str, ...]:
+    return (record.device, record.device_name, record.framework_version, record.python_version)
 
 
 def make_anchor(*parts: str) -> str:
@@ -214,21 +336,18 @@ def _make_result_context(judgement: Judgement) -> Context:
         "label": judgement.verdict.words,
         "message": show_controls(judgement.reason),
         "framework_version": record.framework_version if record else "",
-        "python_version": record.python_version if record else "",
-        "device_name": record.device_name if record else "",
-        "ran_at": record.ran_at[:10] if record else "",
         # No finer than it is shown: a page is written again only for what its readers see.
-        "seconds": round(record.seconds, 2) if record and record.seconds is not None else None,
+        "ran_at": record.ran_at[:10] if record else "",
         "max_abs_error": _format_error(comparison, "max_abs_error"),
         "max_rel_error": _format_error(comparison, "max_rel_error"),
         "rtol": f"{tolerance.rtol:g}" if tolerance else "",
         "atol": f"{tolerance.atol:g}" if tolerance else "",
+        "up_to": comparison.up_to if comparison else "",
         "tolerance_source": tolerance.source if tolerance else "",
         "tolerance_reason": tolerance.reason if tolerance else "",
         "traceback": show_controls(judgement.traceback),
         "stderr": show_controls(record.stderr) if record and failed else "",
         "changes": [show_controls(name) for name in record.changes] if record else [],
-        "origin": "this build",
     }
 
 

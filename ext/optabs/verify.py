@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from optabs.alignment import align_results, describe_freedom
 from optabs.apis import ApiFact, read_fact
 from optabs.catalog.model import Case, Op, Variant
 from optabs.compare import DEVICE_DEFAULTS, Comparison, Tree, compare_results, decode_tree
 from optabs.crosscheck import Disagreement, find_disagreement
 from optabs.errors import Fault, Place
-from optabs.expected import NoOracle, build_expected, choose_defaults, choose_tolerance
+from optabs.expected import (
+    NoOracle,
+    build_expected,
+    choose_defaults,
+    choose_tolerance,
+    list_freedoms,
+)
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Check, Plan, note_api_facts, unavailable_key
@@ -38,7 +45,9 @@ class Judgement:
     traceback: str = ""
     """With the line numbers of the YAML file."""
     results: Mapping[str, Tree] = field(default_factory=dict)
-    """What the example gave, by name, where it could be compared."""
+    """What the example gave, by name, where it could be compared; with the expected signs."""
+    past: tuple[Judgement, ...] = ()
+    """The verdicts on the same code with other versions of the framework, newest first."""
 
     @property
     def case(self) -> Case | None:
@@ -52,7 +61,7 @@ class Judgement:
 
 
 # The verdict of a whole variant is the worst of its parts.
-_WORST_FIRST = (
+WORST_FIRST = (
     Verdict.FAILED,
     Verdict.DIFFERS,
     Verdict.STALE,
@@ -73,7 +82,7 @@ def combine_verdicts(judgements: Iterable[Judgement]) -> Verdict:
         for judgement in judgements
         if not (judgement.case and judgement.case.gradient and judgement.check.refusal)
     }
-    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.NOT_RUN)
+    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.NOT_RUN)
 
 
 @dataclass
@@ -106,7 +115,12 @@ class Report:
             self._by_variant.setdefault(key, []).append(judgement)
 
     def find_disagreement(self, op: Op, case: Case, device: str) -> Disagreement | None:
-        """Return how far apart the frameworks are in a case on a device."""
+        """Return how far apart the frameworks are in a case on a device.
+
+        None where they are not to be compared: each draws random values of its own.
+        """
+        if case.is_random:
+            return None
         results = {
             key: judgement.results
             for key in op.variants
@@ -197,12 +211,19 @@ def judge_plan(plan: Plan, ledger: Ledger, tally: Tally) -> Report:
         check.job.claim for check in plan.checks if check.job and check.key not in plan.known
     ]
     latest = ledger.find_latest(without)
+    claims = [check.job.claim for check in plan.checks if check.job]
+    older = ledger.find_versions(claims, plan.known)
     facts = ledger.find_facts(plan.apis.values())
     apis = {}
     for name, key in plan.apis.items():
         if key in facts:
             apis[name] = read_fact(facts[key])
-    judgements = [_judge(check, plan, latest) for check in plan.checks]
+    judgements = [
+        _add_past(_judge(check, plan, latest), plan, older)
+        if check.job
+        else _judge(check, plan, {})
+        for check in plan.checks
+    ]
     return Report(judgements, apis, tally, plan.unavailable)
 
 
@@ -221,6 +242,18 @@ def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:
             return Judgement(check, Verdict.NOT_RUN, reason)
         return _judge_stale(check, plan, older, reason)
     return judge_record(check, plan, record)
+
+
+def _add_past(judgement: Judgement, plan: Plan, older: Mapping[str, list[Record]]) -> Judgement:
+    """Add the verdicts on other versions than the one that the verdict itself is about."""
+    job = judgement.check.job
+    now = judgement.record.framework_version if judgement.record else None
+    past = tuple(
+        judge_record(judgement.check, plan, record)
+        for record in older.get(job.claim if job else "", ())
+        if record.framework_version != now
+    )
+    return replace(judgement, past=past) if past else judgement
 
 
 def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judgement:
@@ -259,6 +292,8 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         actual = {name: decode_tree(tree) for name, tree in record.results.items()}
     except (NoOracle, ValueError) as error:
         return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)
+    up_to = list_freedoms(case, check.variant.framework)
+    actual = align_results(actual, expected, up_to)
     comparison = compare_results(
         actual,
         expected,
@@ -267,9 +302,12 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         defaults=choose_defaults(case),
         device=DEVICE_DEFAULTS.get((record.framework, record.device)),
     )
+    comparison.up_to = describe_freedom(expected, up_to)
     if comparison.agrees:
         return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
     reason = "\n".join(finding.message for finding in comparison.findings)
+    if comparison.up_to:
+        reason += f"\n({comparison.up_to})"
     return Judgement(check, Verdict.DIFFERS, reason, record, comparison, place, results=actual)
 
 

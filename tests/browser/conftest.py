@@ -25,9 +25,21 @@ optabs_inventories = False
 optabs_fail_on = []
 """
 
+INDEX = """\
+# Home
+
+```{ops}
+```
+
+```{toctree}
+matrix
+health
+```
+"""
+
 ADD = """\
 operation: Add
-std_args: [x, y]
+std_args: [x, y, gain, mode]
 cases:
   - id: plain
     title: A plain case
@@ -39,8 +51,9 @@ cases:
     expect: x + y
 variants:
   torch: {api: torch.add}
-  fake: {api: fakeframework.add, args: {y: y}}
+  fake: {api: fakeframework.add, args: {y: y, gain: alpha}}
   fake_two:
+    args: {gain: factor, mode: null}
     example:
       plain: |
 
@@ -65,6 +78,19 @@ variants:
   fake_two: {untestable: for show}
 """
 
+# Its mapping is wrong: the cosine for the sine.
+WAVE = """\
+operation: Wave
+aliases: [undulation]
+category: Trigonometry
+std_args: [x]
+cases:
+  - {id: plain, inputs: {x: [0.5, -1.0]}, expect: np.sin(x)}
+variants:
+  fake: {api: ff.cos}
+  fake_two: {unsupported: for show}
+"""
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -82,9 +108,12 @@ def site(environments, tmp_path_factory):
     source = tmp_path_factory.mktemp("browser") / "source"
     (source / "ops").mkdir(parents=True)
     (source / "conf.py").write_text(CONF)
-    (source / "index.md").write_text("# Home\n\n```{ops}\n```\n")
+    (source / "index.md").write_text(INDEX)
+    (source / "matrix.md").write_text("# Matrix\n\n```{matrix}\n```\n")
+    (source / "health.md").write_text("# Health\n\n```{health}\n```\n")
     (source / "ops/add.yaml").write_text(ADD)
     (source / "ops/sine.yaml").write_text(SINE)
+    (source / "ops/wave.yaml").write_text(WAVE)
     variables = {
         "PYTHONPATH": str(ROOT / "ext"),
         "OPTABS_FRAMEWORKS": str(ROOT / "tests/fake/frameworks"),

@@ -191,7 +191,7 @@ def test_blocked_storage_is_no_obstacle(open_page):
 
 def test_choice_holds_for_all_groups_of_a_page(open_page):
     page = open_page("single/index.html")
-    assert page.locator(".optabs").count() == 2
+    assert page.locator(".optabs").count() == 3
     find_tab(page, "fake_two").click()
     check_selected(page, "fake_two")
     assert read_hash(page) == "#op-add-fake-two"
@@ -244,7 +244,7 @@ def test_print_shows_everything(open_page):
         assert panel.bounding_box()["height"] > 60
     assert not page.get_by_role("tablist").is_visible()
     assert not page.locator(".optabs-copy").first.is_visible()
-    code = page.locator("#fake-two .optabs-code pre").first
+    code = page.locator("#fake-two pre.highlight").first
     assert code.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
 
 
@@ -259,7 +259,7 @@ def test_phone(open_page):
     assert tab["x"] >= bar["x"] - 1
     assert tab["x"] + tab["width"] <= bar["x"] + bar["width"] + 1
     # Long lines move in their own box, which the keyboard reaches.
-    code = page.locator("#fake-two .optabs-code pre").first
+    code = page.locator("#fake-two pre.highlight").first
     box = code.bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 360
@@ -276,7 +276,7 @@ def test_copy_gives_exactly_the_snippet(open_page, site):
     button.click()
     case.get_by_role("button", name="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == case.locator(".optabs-code pre").text_content()
+    assert copied == case.locator("pre.highlight").text_content()
     assert copied.startswith("import faketwo as f2\n")
     assert "# a <b>line</b> that" in copied
     assert "\t# with a tab\n" in copied
@@ -297,7 +297,7 @@ def test_copy_works_without_the_clipboard_interface(open_page):
     case = page.locator("#fake-two article").first
     case.get_by_role("button", name="Copy").click()
     case.get_by_role("button", name="Copied").wait_for()
-    assert page.evaluate("copied") == case.locator(".optabs-code pre").text_content()
+    assert page.evaluate("copied") == case.locator("pre.highlight").text_content()
 
 
 def test_traceback_is_folded_and_opens(open_page):
@@ -334,9 +334,10 @@ def test_words_can_be_read_in_both_schemes(open_page, scheme):
             .map(c => c / 255).map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
             .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
           const found = {};
-          const wanted = ".optabs-tab, .optabs-badge, .optabs-label, .optabs-ran, .optabs-errors,"
+          const wanted = ".optabs-tab, .optabs-badge, .optabs-label, .optabs-proof,"
+            + " .optabs-proof b,"
             + " .optabs-message, .optabs-copy, .optabs-facts dt, .optabs-meta, .optabs-api,"
-            + " .optabs-details summary, .optabs-output samp, .optabs-counts span";
+            + " .optabs-details summary, .optabs-output samp, .optabs-parity small";
           for (const element of document.querySelectorAll(wanted)) {
             if (!element.checkVisibility()) continue;
             const under = grounds(element);

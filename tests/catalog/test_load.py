@@ -320,6 +320,16 @@ def test_the_forms_of_an_oracle(
     assert [(each.name, each.values, each.expr, each.dtype) for each in case.expect] == results
 
 
+def test_an_oracle_may_leave_signs_open(tmp_path: Path) -> None:
+    expect = "{u: {expr: x, up_to: column-signs}, v: {values: [1], up_to: row-signs}, w: x}"
+    case = f"{{id: one, inputs: {{x: 1}}, expect: {expect}}}"
+    entry = load_text(tmp_path, f"operation: A\nvariants: {{}}\ncases: [{case}]\n")
+    assert entry.faults == ()
+    assert entry.op is not None
+    found = [each.up_to for each in entry.op.cases[0].expect]
+    assert found == ["column-signs", "row-signs", None]
+
+
 # --- faults cost no more than they must -----------------------------------------------------------
 
 
@@ -358,6 +368,14 @@ def test_a_fault_costs_its_variant_or_its_case_alone() -> None:
         ("{id: bad, inputs: {x: !y 1}, expect: 1}", "unsafe-tag"),
         ("{id: bad, inputs: {x: 1e999}, expect: 1}", "bad-number"),
         ("{id: bad, expect: {dtype: int8, values: 1}}", "no-name"),
+        ("{id: bad, expect: {up_to: row-signs, expr: x}}", "no-name"),
+        ("{id: bad, expect: {a: {expr: x, up_to: signs}, b: x}}", "unknown-word"),
+        ("{id: bad, expect: {a: {expr: x, up_to: row-signs}}}", "no-invariant"),
+        (
+            "{id: bad, expect: {a: {expr: x, up_to: row-signs}, b: 1}, differences: "
+            "[{frameworks: [a], reason: c, expect: {b: {values: 1, up_to: row-signs}}}]}",
+            "no-invariant",
+        ),
         ("{id: bad, expect: {a b: 1}}", "bad-name"),
         (
             "{id: bad, expect: 1, differences: [{frameworks: [a], reason: b, dtype: {c: int8}}]}",

@@ -59,5 +59,5 @@ def test_crashing_example_costs_one_tab(sine):
     plain, other = sine.panel("ops/crash.html", "fake").select("article")
     assert "was killed by SIGABRT while it ran this example" in plain.get_text()
     assert "the last words" in plain.select_one(".optabs-output").get_text()
-    assert other.select_one(".optabs-badge")["data-verdict"] == "verified"
+    assert other.select_one(".optabs-proof b")["data-verdict"] == "verified"
     assert sine.build_cleanly().count("executed") == 0

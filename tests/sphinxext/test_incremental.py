@@ -262,7 +262,7 @@ def test_changed_template_and_style_write_pages_again(built):
     assert "read: []" in result.output
     assert find_written(site, before) == set(PAGES)
     assert site.parse("ops/sine.html").select_one("p.mine").text == "Sine(x)"
-    assert site.panel("ops/sine.html", "fake").select_one(".optabs-ran")
+    assert site.panel("ops/sine.html", "fake").select_one(".optabs-proof")
     before = site.list_times()
     site.edit("_templates/optabs/signature.html", "mine", "ours")
     site.build_cleanly()
@@ -349,7 +349,7 @@ def test_building_twice_in_one_process(built):
     assert "executed 0, reused 3" in done.stdout
     assert "executed 2, reused 2" in done.stdout
     for page, number in [("ops/sine.html", "0.625"), ("ops/more.html", "0.6275")]:
-        assert number in site.panel(page, "fake").select_one(".optabs-code").get_text()
+        assert number in site.panel(page, "fake").select_one("pre.highlight").get_text()
     assert "More" in site.read("index.html")
     assert not (site.folder / "_build/html/data").exists()
     # What it leaves behind suits the command.

@@ -179,20 +179,56 @@ def test_tabs_stand_in_the_frameworks_order(site):
     assert anchors == ["torch", "jax", "mlx", "numpy", "stablehlo", "fake", "fake-two"]
 
 
-def test_mapping_says_what_becomes_of_each_argument(site):
-    def rows(page):
-        return [
-            [cell.get_text(strip=True) for cell in row.select("td")]
-            for row in site.panel(page, "fake").select("tbody tr")
-        ]
-
-    assert rows("ops/mix.html") == [
-        ["x", "x", "same"],
-        ["y", "y", "same"],
-        ["gain", "alpha", "renamed"],
-        ["mode", "–", "dropped"],
+def list_arguments(site, page: str) -> list[list[str]]:
+    """The table of arguments: heads, then a row per argument."""
+    table = site.parse(page).select_one("table[data-pair=arguments]")
+    return [
+        [" ".join(cell.get_text(" ", strip=True).split()) for cell in row.select("th, td")]
+        for row in table.select("tr")
     ]
-    assert rows("ops/injected.html")[-1] == ["–", "alpha=-2", "injected"]
+
+
+def test_mapping_says_what_becomes_of_each_argument(site):
+    def describe(page):
+        return " ".join(site.panel(page, "fake").select("dd")[2].get_text().split())
+
+    assert describe("ops/mix.html") == "x, y, gain → alpha, mode is dropped"
+    assert describe("ops/injected.html") == "x, y, alpha=-2 is added"
+
+
+def test_arguments_of_all_frameworks_stand_side_by_side(site):
+    labels = ["PyTorch", "JAX (Core)", "Apple MLX", "NumPy", "StableHLO", "Fake", "Fake Two"]
+    assert list_arguments(site, "ops/mix.html") == [
+        ["Here", *labels],
+        ["x", "x", "x", "", "", "x", "x", ""],
+        ["y", "y", "y", "", "", "y", "y", ""],
+        ["gain", "gain", "gain", "", "", "gain", "alpha = 1", ""],
+        ["mode", "mode", HOSTILE, "", "", "mode", "dropped", ""],
+    ]
+    assert list_arguments(site, "ops/injected.html")[-1] == ["added", "alpha=-2", ""]
+
+
+def test_parity_names_every_framework_and_leads_to_its_tab(site):
+    strip = site.parse("ops/mix.html").select_one(".optabs-parity")
+    assert [" ".join(item.get_text(" ", strip=True).split()) for item in strip.select("b, a")] == [
+        "cpu",
+        "PyTorch not run",
+        "JAX (Core) untestable",
+        "Apple MLX unsupported",
+        "NumPy unsupported",
+        "StableHLO untestable",
+        "Fake verified",
+        "Fake Two verified",
+    ]
+    for link in strip.select("a"):
+        assert site.panel("ops/mix.html", link["href"].removeprefix("#"))
+
+
+def test_declared_differences_stand_together(site):
+    (first, second) = site.parse("ops/mix.html").select(".optabs-declared li")
+    assert first["data-frameworks"] == "fake_two"
+    assert HOSTILE in first.get_text()
+    assert "always float64" in second.get_text().lower()
 
 
 @pytest.mark.parametrize("case", ["plain", "second"])
@@ -203,7 +239,7 @@ def test_snippet_is_byte_for_byte_what_ran(site, case):
     for framework, anchor in [("fake", "fake"), ("fake_two", "fake-two")]:
         panel = site.panel("ops/mix.html", anchor)
         heading = panel.find(id=f"{anchor}-{case}")
-        code = heading.find_parent("article").select_one(".optabs-code pre").get_text()
+        code = heading.find_parent("article").select_one("pre.highlight").get_text()
         ast.parse(code)
         record = find_records(site)["Mix", framework, case]
         assert record["claim"] == hash_parts(framework, code, ["result"], "cpu")
@@ -216,28 +252,25 @@ def test_output_is_what_was_printed(site):
     assert second.text == f"{HOSTILE}\tand␛ <i>slow\n"
 
 
-def test_verdict_line_says_what_it_rests_on(site):
+def test_tab_says_what_ran_and_each_case_what_held(site):
     panel = site.panel("ops/mix.html", "fake")
     record = find_records(site)["Mix", "fake", "plain"]
-    line = find_text(panel, ".optabs-ran")
-    assert line.startswith("Fake 1.0 · Python 3.")
-    assert f"cpu ({record['device_name']})" in line or record["device_name"] == ""
-    assert re.search(r" · \d{4}-\d\d-\d\d · (under 0\.01 s|\d+\.\d\d s)$", line)
-    assert record["ran_at"][:10] in line
+    run = " ".join(panel.select("dd")[3].get_text().split())
+    name = f" ({record['device_name']})" if record["device_name"] else ""
+    python, day = record["python_version"], record["ran_at"][:10]
+    assert run == f"Fake 1.0, Python {python}, on cpu{name}, {day}"
     first, second = (
         panel.find(id=f"fake-{case}").find_parent("article") for case in ("plain", "second")
     )
-    errors = find_text(first, ".optabs-errors")
     assert re.fullmatch(
-        r"largest error \S+ absolute, \S+ relative; allowed 1e-06 \+ 1e-05 × \|expected\| "
+        r"verified · largest error \S+, allowed 1e-06 \+ 1e-05 × \|expected\| "
         r"\(.*\)",
-        errors,
+        find_text(first, ".optabs-proof"),
     )
-    assert f"sums {HOSTILE} are rounded" in first.get_text()
-    assert "largest error 0 absolute, 0 relative; allowed 1e-05 + 1.3e-06" in find_text(
-        second, ".optabs-errors"
+    assert f"sums {HOSTILE} are rounded" in find_text(first, ".optabs-reason")
+    assert find_text(second, ".optabs-proof").startswith(
+        "verified · largest error 0, allowed 1e-05 + 1.3e-06 × |expected| (float32"
     )
-    assert "float32" in find_text(second, ".optabs-errors")
 
 
 def test_case_shows_declared_difference_and_source(site):
@@ -359,8 +392,10 @@ def test_nothing_of_an_entry_is_markup(site):
         html = site.read(f"ops/{page}.html")
         body = site.parse(f"ops/{page}.html").select_one("div.body")
         assert HOSTILE not in html
-        assert not [each for each in body.select("b, i") if each.get_text() not in ("Mix",)] or all(
-            each.find_parent(class_="optabs-signature") for each in body.select("b, i")
+        assert all(
+            each.find_parent(class_=["optabs-signature", "optabs-proof"])
+            or "optabs-icon" in each.get("class", [])
+            for each in body.select("b, i")
         )
     # The texts are there nevertheless.
     assert site.parse("ops/mix.html").select_one("div.body").get_text().count(HOSTILE) >= 12
@@ -459,8 +494,8 @@ def test_export_agrees_with_the_pages(site):
         for key, variant in op["variants"].items():
             panel = site.panel(f"{op['docname']}.html", key.replace("_", "-"))
             shown = [
-                badge.get_text(strip=True).replace(" ", "_")
-                for badge in panel.select(".optabs-results .optabs-badge")
+                word.get_text(strip=True).replace(" ", "_")
+                for word in panel.select(".optabs-proof b")
             ]
             said = [each["verdict"] for each in variant["verdicts"] if each["case"]]
             assert shown == said

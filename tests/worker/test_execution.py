@@ -675,9 +675,9 @@ def test_existing_names_have_parameters(session: Session) -> None:
     assert found["fakeframework.add"] == {
         "exists": True,
         "parameters": [
-            ["x", "positional_or_keyword"],
-            ["y", "positional_or_keyword"],
-            ["alpha", "keyword_only"],
+            ["x", "positional_or_keyword", None],
+            ["y", "positional_or_keyword", None],
+            ["alpha", "keyword_only", "1"],
         ],
         "called": None,
         "missing": None,
@@ -686,8 +686,8 @@ def test_existing_names_have_parameters(session: Session) -> None:
     }
     assert found["fakeframework.abs"]["exists"]
     scale = found["fakeframework.Scale"]
-    assert scale["parameters"] == [["factor", "positional_or_keyword"]]
-    assert scale["called"] == [["x", "positional_or_keyword"]]
+    assert scale["parameters"] == [["factor", "positional_or_keyword", None]]
+    assert scale["called"] == [["x", "positional_or_keyword", None]]
 
 
 def test_a_metaclass_does_not_hide_the_constructor(session: Session) -> None:
@@ -702,8 +702,31 @@ def test_a_metaclass_does_not_hide_the_constructor(session: Session) -> None:
         "result = 1"
     )
     found = session.resolve("fakeframework.Layer")["fakeframework.Layer"]
-    assert found["parameters"] == [["width", "positional_or_keyword"], ["bias", "keyword_only"]]
-    assert found["called"] == [["inputs", "positional_or_keyword"]]
+    assert found["parameters"] == [
+        ["width", "positional_or_keyword", None],
+        ["bias", "keyword_only", "True"],
+    ]
+    assert found["called"] == [["inputs", "positional_or_keyword", None]]
+
+
+@pytest.mark.parametrize(
+    ("default", "written"),
+    [
+        ("-1", "-1"),
+        ("None", "None"),
+        ("'valid'", "'valid'"),
+        ("(1, 2)", "(1, 2)"),
+        ("float", "float"),
+        ("print", "print"),
+        ("object()", "..."),
+        ("(object(),)", "..."),
+        ("'long' * 20", "..."),
+    ],
+)
+def test_defaults_are_code(session: Session, default: str, written: str) -> None:
+    session.evaluate(f"import fakeframework\nfakeframework.f = lambda x={default}: x\nresult = 1")
+    found = session.resolve("fakeframework.f")["fakeframework.f"]
+    assert found["parameters"] == [["x", "positional_or_keyword", written]]
 
 
 def test_names_without_a_signature_exist(session: Session) -> None:

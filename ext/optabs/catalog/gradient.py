@@ -37,6 +37,8 @@ def find_gradient_problem(case: Case, standard: Collection[str]) -> tuple[str, s
         names = ", ".join(case.result_names)
         return f"the case has the results {names}", "a gradient is that of a lone result"
     computed = [*case.expect, *(each for item in case.differences for each in item.expect)]
+    if any(expected.distribution for expected in computed):
+        return "the result is random", "remove `grad`: draws have no gradient to compare with"
     if any(expected.expr is None for expected in computed):
         return (
             "a gradient needs an expression: a literal oracle cannot be differentiated",

@@ -30,6 +30,7 @@ from optabs.catalog.model import (
 )
 from optabs.catalog.schema import (
     DROPPED,
+    EXPECTED_DISTRIBUTIONS,
     NOT_SYNTHESISED,
     OP,
     VARIANT,
@@ -46,6 +47,7 @@ _PLAIN_KEYS = VARIANT.keys.keys() & {field.name for field in fields(Variant)} - 
     "required_imports",
     "notes",
 }
+_RESULT_KEYS = {"values", "expr", "dtype", "up_to"}
 _LONGEST_ID = 60
 _CASE_ID = re.compile(rf"(?=.{{1,{_LONGEST_ID}}}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -320,6 +322,7 @@ class _Builder:
             for index, entry in enumerate(item.get("differences", ()))
             if entry is not DROPPED
         ]
+        self.check_freedom(expect, differences, at)
         return Case(
             id=item["id"],
             place=self.place(path),
@@ -333,6 +336,21 @@ class _Builder:
             time_limit=item.get("time_limit"),
             source=item.get("source", ""),
         )
+
+    def check_freedom(
+        self, expect: tuple[Expected, ...], differences: list[Difference], path: KeyPath
+    ) -> None:
+        """Report a case of which a framework is held to nothing as it stands."""
+        for own in ((), *(each.expect for each in differences)):
+            results = {each.name: each for each in (*expect, *own)}
+            if results and all(each.up_to for each in results.values()):
+                self.report.note_fault(
+                    path,
+                    "no-invariant",
+                    "all results are compared up to their signs",
+                    "add one that no sign changes, e.g. the product of the factors",
+                )
+                return
 
     def build_difference(
         self, item: dict[str, Any], path: KeyPath, results: tuple[Expected, ...]
@@ -362,7 +380,8 @@ class _Builder:
             return ()
         if not isinstance(value, dict):
             return (self.build_expected(LONE_RESULT, value, path),)
-        if "dtype" in value and value.keys() <= {"values", "expr", "dtype"}:
+        is_result = value.keys() & {"dtype", "up_to"} and value.keys() <= _RESULT_KEYS
+        if is_result or value.get("distribution") in (*EXPECTED_DISTRIBUTIONS,):
             self.report.note_fault(
                 path,
                 "no-name",
@@ -380,19 +399,39 @@ class _Builder:
 
     def build_expected(self, name: str, value: Any, path: KeyPath) -> Expected:
         place = self.place(path)
-        values, expr, dtype = value, None, None
+        values, expr, dtype, up_to = value, None, None, None
         if isinstance(value, dict):
-            values, expr, dtype = value.get("values"), value.get("expr"), value.get("dtype")
+            if "distribution" in value:
+                return self.build_sample(name, value, path)
+            values, expr = value.get("values"), value.get("expr")
+            dtype, up_to = value.get("dtype"), value.get("up_to")
             path = (*path, "values" if expr is None else "expr")
         elif isinstance(value, str):
             values, expr = None, value
         if expr is not None:
-            return Expected(name, place, None, expr, dtype, self.code(expr, path, expression=True))
+            text = self.code(expr, path, expression=True)
+            return Expected(name, place, None, expr, dtype, up_to, text)
         if dtype and dtype.startswith("complex") and not is_complex(values):
             self.report.note_fault(
                 path, "bad-values", f"`{name}` holds what is no complex number", "write e.g. '1+2j'"
             )
-        return Expected(name, place, values, None, dtype)
+        return Expected(name, place, values, None, dtype, up_to)
+
+    def build_sample(self, name: str, value: dict[str, Any], path: KeyPath) -> Expected:
+        """Return the oracle of random draws: parameters and shape, literal or as one expression."""
+        kind, dtype, place = value["distribution"], value.get("dtype"), self.place(path)
+        wanted = (*EXPECTED_DISTRIBUTIONS[kind], "shape")
+        parameters = {key: value[key] for key in wanted if key in value}
+        sources = {
+            key: self.code(each, (*path, key), expression=True).text.strip()
+            if isinstance(each, str)
+            else write_python(each)
+            for key, each in parameters.items()
+        }
+        if not any(isinstance(each, str) for each in parameters.values()):
+            return Expected(name, place, parameters, None, dtype, distribution=kind)
+        expr = f"{{{', '.join(f'{key!r}: ({source})' for key, source in sources.items())}}}"
+        return Expected(name, place, None, expr, dtype, distribution=kind)
 
     def build_variant(
         self, key: str, item: dict[str, Any] | None, path: KeyPath, case_ids: list[str]

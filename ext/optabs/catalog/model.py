@@ -106,15 +106,21 @@ class Input:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a result must be: literal `values`, or the NumPy expression `expr`."""
+    """What a result must be: literal `values`, or the NumPy expression `expr`.
+
+    Of random draws these hold the parameters of their `distribution`, and their shape, by name.
+    """
 
     name: str
     place: Place
     values: Any = None
     expr: str | None = None
     dtype: str | None = None
+    up_to: str | None = None
+    """What the mathematics leaves open: column-signs or row-signs."""
     text: Text | None = None
     """The expression with its place, where there is one."""
+    distribution: str | None = None
 
     def find_line(self, row: int) -> int:
         """Return the line of the file that holds row `row` (from 0) of the expression."""
@@ -174,6 +180,11 @@ class Case:
     def result_names(self) -> tuple[str, ...]:
         """The names that an example must leave defined."""
         return tuple(expected.name for expected in self.expect)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a result is random: then frameworks draw other values."""
+        return any(expected.distribution for expected in self.expect)
 
     def find_differences(self, framework: str) -> tuple[Difference, ...]:
         """Return the declared differences of one framework."""

@@ -381,23 +381,86 @@ TOLERANCE = Record(
     },
 )
 
+PARAMETER_VALUE = OneOf(
+    {int: NUMBER, float: NUMBER, str: WORDS}, "a finite number, or a NumPy expression"
+)
+
+EXPECTED_DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
+    "uniform": ("low", "high"),
+    "normal": ("mean", "std"),
+    "truncated_normal": ("mean", "std", "low", "high"),
+    "bernoulli": ("p",),
+    "categorical": ("probabilities",),
+    "integers": ("low", "high"),
+    "gumbel": ("location", "scale"),
+    "exponential": ("rate",),
+}
+"""The parameters of each distribution that random draws may be held against."""
+
+
+def _check_oracle(found: Mapping[str, Any], path: KeyPath, report: Reporter) -> None:
+    if len({"values", "expr", "distribution"} & found.keys()) != 1:
+        report.note_fault(
+            path,
+            "no-oracle",
+            "an expected result needs exactly one of `values`, `expr` and `distribution`",
+            "e.g. {expr: np.exp(x), dtype: float32}",
+        )
+        return
+    kind = found.get("distribution")
+    wanted = (*EXPECTED_DISTRIBUTIONS[kind], "shape") if kind else ()
+    what = f"the distribution {kind!r}" if kind else "a result that is not random"
+    for key in wanted:
+        if key not in found:
+            report.note_fault(path, "missing-key", f"{what} has no `{key}`", "add it")
+    allowed = {"values", "expr", "distribution", "dtype", *wanted, *(() if kind else ("up_to",))}
+    for key in found.keys() - allowed:
+        report.note_key_fault(
+            (*path, key),
+            "unknown-key",
+            f"{what} has no {key!r}",
+            "it has " + ", ".join(wanted) if wanted else "remove it, or add `distribution`",
+        )
+
+
+def _make_parameter(doc: str, example: Any) -> Key:
+    return Key(PARAMETER_VALUE, f"{doc}, as a number or a NumPy expression.", example)
+
+
 EXPECTED = Record(
     "an expected result",
     {
         "values": Key(ANY, "The result as literal values.", [1.0, 2.0]),
         "expr": Key(WORDS, "A NumPy expression over the inputs, in float64.", "np.exp(x)"),
         "dtype": Key(DTYPE, "The dtype that the result must have.", "int64"),
+        "up_to": Key(
+            Choice(("column-signs", "row-signs")),
+            "What the mathematics leaves open, as the signs of eigenvectors; if complex, a phase.",
+            "column-signs",
+        ),
+        "distribution": Key(
+            Choice(tuple(EXPECTED_DISTRIBUTIONS)), "The distribution of random draws.", "normal"
+        ),
+        "shape": Key(
+            OneOf({list: ListOf(NATURAL), str: WORDS}, "a list of lengths, or a NumPy expression"),
+            "The shape of the draws.",
+            [5000],
+        ),
+        "mean": _make_parameter("The mean, before truncation", 0),
+        "std": _make_parameter("The standard deviation, before truncation", 1),
+        "low": _make_parameter("The lower bound", 0),
+        "high": _make_parameter("The upper bound, not included but by truncation", 1),
+        "p": _make_parameter("The probability of 1", 0.3),
+        "probabilities": Key(
+            OneOf({list: ListOf(NUMBER), str: WORDS}, "a list of numbers, or a NumPy expression"),
+            "The probabilities of 0, 1, 2, ...",
+            [0.2, 0.3, 0.5],
+        ),
+        "location": _make_parameter("Where the density is largest", 0),
+        "scale": _make_parameter("The scale", 1),
+        "rate": _make_parameter("The reciprocal of the mean", 2),
     },
-    rule=lambda found, path, report: (
-        None
-        if ("values" in found) != ("expr" in found)
-        else report.note_fault(
-            path,
-            "no-oracle",
-            "an expected result needs exactly one of `values` and `expr`",
-            "e.g. {expr: np.exp(x), dtype: float32}",
-        )
-    ),
+    rule=_check_oracle,
 )
 
 EXPECTED_RESULT = OneOf(
@@ -409,7 +472,7 @@ EXPECTED_RESULT = OneOf(
         float: ANY,
         bool: ANY,
     },
-    "a value, a NumPy expression, or {values|expr, dtype}",
+    "a value, a NumPy expression, or {values|expr|distribution, dtype, up_to}",
 )
 
 EXPECT = OneOf(

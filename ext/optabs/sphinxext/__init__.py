@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optabs.sphinxext import events, html
+from optabs.sphinxext import events, html, overviews
 from optabs.sphinxext.browse import WriteLists
 from optabs.sphinxext.directives import OpsDirective, SummaryDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
@@ -25,6 +25,8 @@ def setup_extension(app: Sphinx) -> None:
     app.add_config_value("optabs_time_limit", 60.0, "", types=(int, float))
     app.add_config_value("optabs_fail_on", ["failed", "differs"], "", types=(list, tuple))
     app.add_config_value("optabs_inventories", True, "", types=bool)
+    app.add_config_value("optabs_edit_url", "", "html", types=str)
+    app.add_config_value("optabs_report_url", "", "html", types=str)
     app.add_source_suffix(".yaml", OpParser.supported[0])
     app.add_source_parser(OpParser)
     app.add_domain(OpDomain)
@@ -35,4 +37,5 @@ def setup_extension(app: Sphinx) -> None:
     app.add_post_transform(WritePlain)
     app.add_post_transform(WriteLists)
     html.add_nodes(app)
+    overviews.add_overviews(app)
     events.connect(app)

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import jinja2
 
+from optabs.apis import list_api_faults
 from optabs.background import BackgroundRun, Work
 from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
 from optabs.categories import Category, list_categories, write_line
 from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
+from optabs.overview import make_health_context, make_matrix_context
 from optabs.plan import Options, Plan, make_plan
 from optabs.project import Project
 from optabs.records import hash_parts
 from optabs.render import (
     Context,
-    make_crosscheck_context,
     make_op_context,
     make_tab_context,
 )
@@ -250,7 +251,7 @@ class Build:
         """Return what the head of an op's page shows; `file` is that of its entry."""
         if (file, "") not in self._contexts:
             assert self.report is not None
-            self._contexts[file, ""] = make_op_context(self._ops[file], self.report)
+            self._contexts[file, ""] = make_op_context(self._ops[file], self.registry, self.report)
         return self._contexts[file, ""]
 
     def get_tab_context(self, file: str, framework: str) -> Context:
@@ -262,11 +263,6 @@ class Build:
                 op, op.variants[framework], self.registry, self.report, self.links.find
             )
         return self._contexts[file, framework]
-
-    def get_crosscheck(self, file: str) -> list[Context]:
-        """Return how far the frameworks are apart in the cases of an entry's op."""
-        assert self.report is not None
-        return make_crosscheck_context(self._ops[file], self.registry, self.report)
 
     def get_summary_context(self) -> Context:
         """Return what the home page shows of all ops."""
@@ -290,10 +286,34 @@ class Build:
         """Return a hash of what a page shows beside its claims."""
         if file not in self._digests:
             tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
-            self._digests[file] = hash_parts(
-                self.get_op_context(file), tabs, self.get_crosscheck(file)
-            )
+            self._digests[file] = hash_parts(self.get_op_context(file), tabs)
         return self._digests[file]
+
+    def get_matrix(self) -> Context:
+        """Return the verdicts of all ops."""
+        if ("", "matrix") not in self._contexts:
+            assert self.report is not None
+            self._contexts["", "matrix"] = make_matrix_context(
+                self.catalog.ops, self.registry, self.report
+            )
+        return self._contexts["", "matrix"]
+
+    def get_health(self) -> Context:
+        """Return what needs attention."""
+        if ("", "health") not in self._contexts:
+            assert self.report is not None
+            self._contexts["", "health"] = make_health_context(
+                self.catalog.ops,
+                self.registry,
+                self.report,
+                [*self.faults, *self.list_api_faults()],
+            )
+        return self._contexts["", "health"]
+
+    def list_api_faults(self) -> list[Fault]:
+        """Return which API names of the catalogue the installed frameworks do not have."""
+        assert self.report is not None
+        return list_api_faults(self.report.apis, self.registry, self.catalog.ops)
 
 
 def hash_files(folder: Path) -> str:

@@ -59,8 +59,13 @@ class OpDomain(Domain):
     object_types: ClassVar[dict[str, ObjType]] = {"op": ObjType("op", "op")}
     roles: ClassVar[dict[str, Any]] = {"op": OpRole()}
     dangling_warnings: ClassVar[dict[str, str]] = {"op": "there is no op %(target)r"}
-    initial_data: ClassVar[dict[str, Any]] = {"claims": {}, "listings": {}, "links": {}}
-    data_version = 2
+    initial_data: ClassVar[dict[str, Any]] = {
+        "claims": {},
+        "listings": {},
+        "links": {},
+        "overviews": {},
+    }
+    data_version = 3
 
     build: Build | None = None
     """What this build knows of the catalogue; set at `builder-inited`, never pickled."""
@@ -72,6 +77,10 @@ class OpDomain(Domain):
     def note_listing(self, docname: str) -> None:
         """Remember that a document lists the whole catalogue, and what it found there."""
         self.data["listings"][docname] = get_build(self.env).hash_listing()
+
+    def note_overview(self, docname: str) -> None:
+        """Remember that a document shows verdicts of the whole catalogue."""
+        self.data["overviews"][docname] = True
 
     def note_link(self, docname: str, target: str) -> None:
         """Remember that a document refers to an op."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,11 +15,10 @@ from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.matching import get_matching_files
 
-from optabs.apis import list_api_faults
 from optabs.catalog.load import SUFFIX, find_files
 from optabs.catalog.model import Catalog
 from optabs.errors import Fault, LedgerError, OptabsError, Place, suggest_name
-from optabs.export import build_export, write_export
+from optabs.export import build_export, write_export, write_matrix
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
 from optabs.records import Verdict, hash_parts
@@ -27,6 +27,7 @@ from optabs.sphinxext.build import Build, hash_files, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
 from optabs.sphinxext.links import Links
+from optabs.sphinxext.overviews import EXPORT_FILE, MATRIX_FILE, is_site
 from optabs.sphinxext.parser import UNREADABLE
 from optabs.verify import list_failures
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 logger = logging.getLogger(__name__)
-
-EXPORT_FILE = "optabs.json"
 
 
 def connect(app: Sphinx) -> None:
@@ -249,7 +248,7 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     with _report_errors(), Ledger(build.project.ledger) as ledger:
         report = build.judge(ledger)
     failures = list_failures(report, app.config.optabs_fail_on)
-    for fault in [*failures, *list_api_faults(report.apis, build.registry, build.catalog.ops)]:
+    for fault in [*failures, *build.list_api_faults()]:
         _warn(app, fault)
     file = _find_pages_file(app)
     known = read_pages(file)
@@ -287,6 +286,9 @@ def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
         parts[docname] = [*look, build.hash_lists()]
     for docname in domain.data["links"]:
         parts.setdefault(docname, []).append(domain.list_links(docname))
+    for docname in domain.data["overviews"]:
+        overviews = [build.get_matrix(), build.get_health()]
+        parts.setdefault(docname, []).append([*look, *overviews])
     return {name: hash_parts(*each) for name, each in parts.items() if name in env.found_docs}
 
 
@@ -336,18 +338,18 @@ def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], st
 def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
-    """Give op pages our style and script, and pages that list ops the style."""
+    """Give our style and script to pages of ops and of all ops; the style to lists of ops."""
     data = app.env.domains["op"].data
-    pages, is_single = data["claims"], app.builder.name == "singlehtml"
-    is_op = pagename in pages or (is_single and pages)
-    if is_op or pagename in data["listings"] or "optabs_navigation" in context:
+    pages = ChainMap(data["claims"], data["overviews"])
+    needs_script = pagename in pages or (app.builder.name == "singlehtml" and pages)
+    if needs_script or pagename in data["listings"] or "optabs_navigation" in context:
         app.add_css_file("optabs.css")
-    if is_op:
+    if needs_script:
         app.add_js_file("optabs.js")
 
 
 def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
-    """Write the export, remember what pages show, and say what was proved."""
+    """Write the exports, remember what pages show, and say what was proved."""
     domain = app.env.domains["op"] if app.env is not None else None
     build = domain.build if isinstance(domain, OpDomain) else None
     if build is None:
@@ -357,12 +359,13 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
     report = build.report
     if exception is not None or report is None:
         return
-    if app.builder.format == "html" and not getattr(app.builder, "embedded", False):
+    if is_site(app.builder):
         docnames = {op.place.file: find_docname(app.env, op.path) for op in build.catalog.ops}
         write_export(
             build_export(build.catalog.ops, build.registry, build.targets, report, docnames),
             Path(app.outdir) / EXPORT_FILE,
         )
+        write_matrix(build.get_matrix(), Path(app.outdir) / MATRIX_FILE, docnames)
     file = _find_pages_file(app)
     known = read_pages(file)
     write_pages(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import jinja2
 from docutils import nodes
+from jinja2.ext import Extension
 from markupsafe import Markup, escape
+from pygments.lexers.python import PythonLexer
+from pygments.token import STANDARD_TYPES, Comment, Keyword, String
+from sphinx.util.osutil import relative_uri
 
 from optabs.records import hash_parts
 from optabs.render import begin_sentence, split_code
@@ -30,12 +37,21 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 PACKAGE = Path(__file__).parent.parent
+PUBLISHING_BUILDERS = ("html", "dirhtml")
+"""Those that write each op's page in other forms, too."""
 
 
 def find_assets(name: str) -> Path:
     """Return the folder `_templates` or `_static`: in the wheel, else in the source checkout."""
     packaged = PACKAGE / name
     return packaged if packaged.is_dir() else PACKAGE.parent.parent / name
+
+
+class _Unindent(Extension):
+    """Takes the indentation of templates out of pages, which it would make heavier by a tenth."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
 
 
 def make_jinja(app: Sphinx) -> jinja2.Environment:
@@ -47,6 +63,7 @@ def make_jinja(app: Sphinx) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        extensions=[_Unindent],
     )
     jinja.filters["code_spans"] = _write_code_spans
     jinja.filters["sentence"] = begin_sentence
@@ -67,6 +84,24 @@ def _write_code_spans(text: str) -> Markup:
     )
 
 
+def highlight_code(code: str) -> Markup:
+    """Return Python code in HTML: keywords, texts and comments in the classes of Pygments.
+
+    Names, numbers and signs stay plain: marking each of them makes a page some five times as heavy.
+    """
+    parts = Markup("")
+    tokens = PythonLexer(stripnl=False, ensurenl=False).get_tokens(code)
+    for name, group in groupby(tokens, key=lambda token: _choose_class(token[0])):
+        text = escape("".join(part for _, part in group))
+        parts += Markup('<span class="{}">{}</span>').format(name, text) if name else text
+    return Markup('<pre class="highlight" translate="no">{}\n</pre>').format(parts)
+
+
+def _choose_class(kind: Any) -> str:
+    marked = any(kind in each for each in (Keyword, String, Comment))
+    return STANDARD_TYPES.get(kind, "") if marked else ""
+
+
 def render_node(translator: HTML5Translator, node: nodes.Node) -> Markup:
     """Return the HTML that the writer makes of a node."""
     body, translator.body = translator.body, []
@@ -84,8 +119,29 @@ def _write(translator: HTML5Translator, template: str, **context: Any) -> None:
 
 
 def visit_op_signature(self: HTML5Translator, node: nodes.Element) -> None:
-    """Write the signature."""
-    _write(self, "signature", op=get_build(self.builder.env).get_op_context(node["file"]))
+    """Write the signature, the verdicts at a glance and the links."""
+    op = get_build(self.builder.env).get_op_context(node["file"])
+    _write(self, "signature", op=op, links=_list_links(self, node["file"], op["name"]))
+
+
+def _list_links(translator: HTML5Translator, file: str, name: str) -> list[dict[str, str]]:
+    """Return the links of a page: its other forms, and where to edit or to report it."""
+    config, links = translator.config, []
+    if translator.builder.name in PUBLISHING_BUILDERS:
+        docname = translator.docnames[0]
+        here = translator.builder.get_target_uri(docname)
+        links = [
+            {"text": form, "url": relative_uri(here, f"{docname}.{ending}")}
+            for form, ending in [("Markdown", "md"), ("JSON", "json"), ("YAML", "yaml")]
+        ]
+    for text, pattern in [
+        ("Edit", config.optabs_edit_url),
+        ("Report a mismatch", config.optabs_report_url),
+    ]:
+        if pattern:
+            url = pattern.replace("{path}", quote(file)).replace("{op}", quote(name, safe=""))
+            links.append({"text": text, "url": url})
+    return links
 
 
 def visit_op_parameters(self: HTML5Translator, node: nodes.Element) -> None:
@@ -95,7 +151,7 @@ def visit_op_parameters(self: HTML5Translator, node: nodes.Element) -> None:
 
 def visit_op_crosscheck(self: HTML5Translator, node: nodes.Element) -> None:
     """Write how far the frameworks are apart."""
-    _write(self, "crosscheck", rows=get_build(self.builder.env).get_crosscheck(node["file"]))
+    _write(self, "crosscheck", op=get_build(self.builder.env).get_op_context(node["file"]))
 
 
 def visit_op_notice(self: HTML5Translator, node: nodes.Element) -> None:
@@ -120,8 +176,12 @@ def _fill_tab(translator: HTML5Translator, section: nodes.Node, prefix: str) -> 
     parts: dict[object, Markup] = {}
     for child in section.children[1:]:
         assert isinstance(child, op_case | op_notes)
-        name = child["case"] if isinstance(child, op_case) else op_notes
-        parts[name] = Markup("").join(render_node(translator, each) for each in child.children)
+        if isinstance(child, op_case):
+            parts[child["case"]] = Markup("").join(
+                highlight_code(each.astext()) for each in child.children
+            )
+        else:
+            parts[op_notes] = Markup("").join(render_node(translator, each) for each in child)
     tab["anchor"] = prefix + tab["anchor"]
     tab["heading"] = render_node(translator, section[0])
     tab["notes"] = parts.get(op_notes, Markup(""))

@@ -63,8 +63,7 @@ class WritePlain(SphinxPostTransform):
         for parameters in list(self.document.findall(op_parameters)):
             parameters.replace_self(_write_parameters(build.get_op_context(parameters["file"])))
         for crosscheck in list(self.document.findall(op_crosscheck)):
-            rows = build.get_crosscheck(crosscheck["file"])
-            crosscheck.replace_self(_write_crosscheck(rows))
+            crosscheck.replace_self(_write_crosscheck(build.get_op_context(crosscheck["file"])))
         for section in list(self.document.findall(nodes.section)):
             if "framework" in section:
                 tab = build.get_tab_context(section["file"], section["framework"])
@@ -118,19 +117,24 @@ def _write_parameters(op: dict[str, Any]) -> list[nodes.Node]:
     return found
 
 
-def _write_crosscheck(rows: list[dict[str, Any]]) -> nodes.Node:
-    if not rows:
+def _write_crosscheck(op: dict[str, Any]) -> nodes.Node:
+    if not op["crosscheck"]:
         return _paragraph("No two frameworks have been run.")
-    return _bullets([_paragraph(_describe_disagreement(row)) for row in rows])
+    return _bullets([_paragraph(_describe_disagreement(row)) for row in op["crosscheck"]])
 
 
 def _describe_disagreement(row: dict[str, Any]) -> str:
+    if row["is_random"]:
+        return (
+            f"{row['title']} ({row['device']}): not compared: each framework draws random values "
+            "of its own."
+        )
     case = f"{row['title']} ({row['device']}, {row['count']} frameworks): "
     if row["difference"] == "0":
         return f"{case}no difference."
     return (
         f"{case}largest difference {row['difference']} ({row['relative']} relative), "
-        f"between {row['low']} and {row['high']}."
+        f"between {' and '.join(row['between'])}."
     )
 
 
@@ -146,6 +150,7 @@ def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
             name = nodes.reference("", "", name, refuri=tab["api_url"], internal=False)
         facts.append(_paragraph("API: ", name, f" ({tab['api_note']})" if tab["api_note"] else ""))
     facts.append(_paragraph("Strategy: ", tab["strategy"], "."))
+    facts += [_paragraph(f"Run with: {_describe_run(tab, run)}.") for run in tab["runs"]]
     facts += [_paragraph(fault) for fault in tab["faults"]]
     section.clear()
     section += [title, *facts]
@@ -157,6 +162,15 @@ def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
             section += node.children
         elif isinstance(node, op_case) and node["case"] in cases:
             section += _write_case(cases[node["case"]], node.children)
+
+
+def _describe_run(tab: dict[str, Any], run: dict[str, Any]) -> str:
+    name = f" ({run['device_name']})" if run["device_name"] else ""
+    until = f" to {run['last']}" if run["last"] != run["first"] else ""
+    return (
+        f"{tab['label']} {run['framework_version']}, Python {run['python_version']}, "
+        f"on {run['device']}{name}, {run['first']}{until}"
+    )
 
 
 def _write_argument(row: dict[str, Any]) -> nodes.paragraph:
@@ -179,6 +193,8 @@ def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node
     ]
     for result in case["results"]:
         found.append(_paragraph(_describe_result(result)))
+        if result["up_to"]:
+            found.append(_paragraph(f"{begin_sentence(result['up_to'])}."))
         if result["tolerance_reason"]:
             found.append(_paragraph(f"Why this tolerance: {result['tolerance_reason']}"))
         if result["message"]:
@@ -193,16 +209,16 @@ def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node
 
 def _describe_result(result: dict[str, Any]) -> str:
     parts = [f"{result['label']} on {result['device']}"]
-    if result["device_name"]:
-        parts[0] += f" ({result['device_name']})"
     if result["framework_version"]:
         parts.append(f"version {result['framework_version']}")
-        parts.append(f"Python {result['python_version']}")
         parts.append(result["ran_at"])
     if result["max_abs_error"] is not None:
+        relative, allowed = "", result["atol"]
+        if result["max_rel_error"] is not None:
+            relative = f"{result['max_rel_error']} relative, "
+            allowed += f" + {result['rtol']} × |expected|"
         parts.append(
-            f"largest error {result['max_abs_error']} absolute, "
-            f"{result['max_rel_error']} relative, allowed {result['atol']} + "
-            f"{result['rtol']} × |expected| ({result['tolerance_source']})"
+            f"largest error {result['max_abs_error']} absolute, {relative}"
+            f"allowed {allowed} ({result['tolerance_source']})"
         )
     return begin_sentence("; ".join(parts)) + "."

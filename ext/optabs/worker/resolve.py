@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import enum
 import importlib
 import inspect
 import io
@@ -14,6 +15,7 @@ import warnings
 # Below this ratio names have letters in common, and nothing else.
 _CLOSE = 0.75
 _SHOWN = 3
+_LONGEST_DEFAULT = 24
 _DEPTH = 3  # a.b.c
 _CALLS = ("forward", "call", "__call__")
 _INTERNAL = ("src", "python", "aten", "prims", "raw_ops")
@@ -27,8 +29,8 @@ _modules = {}
 def resolve_api(api):
     """Return ``{"exists", "parameters", "called", "missing", "nearest", "warning"}`` for a name.
 
-    `parameters` are [name, kind] pairs, of a class those of its constructor, and None where there
-    is no signature to be had; `called` those with which the instances of a class are called.
+    `parameters` are [name, kind, default as code or None], of a class those of its constructor, and
+    None where there is no signature to be had; `called` those with which its instances are called.
     `missing` is the first part of the name that is not there, `nearest` holds names that are.
     `warning` is what the framework says where the name is used (moved, deprecated).
     """
@@ -96,7 +98,7 @@ def _find_warning(api, found, said):
 def _list_parameters(found):
     try:
         parameters = _read_signature(found)
-        kinds = {kind for _, kind in parameters}
+        kinds = {each[1] for each in parameters}
         if inspect.isclass(found) and kinds <= {"var_positional", "var_keyword"}:
             # The metaclass passes on what it is called with.
             parameters = _read_signature(found.__init__)[1:]
@@ -116,7 +118,20 @@ def _list_called(found):
 
 def _read_signature(found):
     parameters = inspect.signature(found).parameters.values()
-    return [[parameter.name, parameter.kind.name.lower()] for parameter in parameters]
+    return [[each.name, each.kind.name.lower(), _write_default(each)] for each in parameters]
+
+
+def _write_default(parameter):
+    """Return a default as code: constants, and what has a name; ``...`` for anything else."""
+    default = parameter.default
+    if default is parameter.empty:
+        return None
+    if isinstance(default, enum.Enum):
+        return default.name
+    if isinstance(default, (bool, int, float, complex, str, tuple, type(None))):
+        text = repr(default)
+        return text if len(text) <= _LONGEST_DEFAULT and "<" not in text else "..."
+    return getattr(default, "__name__", "...")
 
 
 # --- nearest names --------------------------------------------------------------------------------
