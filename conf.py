@@ -39,7 +39,6 @@ html_theme_options = {
 }
 html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "matrix": [], "health": []}
 html_context = {
-    "default_mode": "auto",
     # Where the sources are, as https://.../owner/name: pages then lead to themselves there.
     "optabs_repository": os.environ.get("OPTABS_REPOSITORY", ""),
 }
