@@ -42,6 +42,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "symbols",
         "badge",
         "twin",
+        "categories",
+        "summary",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from optabs.twin import summarise_text, write_fence, write_markdown, write_span
+from optabs.twin import write_fence, write_markdown, write_span
 
 KNOWN = {("op", "Sine"): "sine.md", ("api", "jax.vjp"): "vjp.md"}
 
@@ -25,21 +25,6 @@ KNOWN = {("op", "Sine"): "sine.md", ("api", "jax.vjp"): "vjp.md"}
 )
 def test_roles_and_headings(text, markdown):
     assert write_markdown(text, 3, lambda typ, name: KNOWN.get((typ, name))) == markdown
-
-
-@pytest.mark.parametrize(
-    ("text", "summary"),
-    [
-        ("The sine. It is odd.", "The sine."),
-        ("Turns numbers\ninto others:\n\n$$x$$", "Turns numbers into others."),
-        ("By {op}`Sine` of `x`, e.g. 3.5 of it", "By Sine of x, e.g. 3.5 of it."),
-        ("word " * 100, "word " * 38 + "word…"),
-        ("", ""),
-    ],
-)
-def test_summary_is_a_sentence_of_plain_text(text, summary):
-    assert summarise_text(text) == summary
-    assert len(summarise_text(text)) <= 200
 
 
 def test_code_ends_where_it_should():

@@ -22,7 +22,6 @@ SCHEMA = 1
 
 _ROLE = re.compile(r"\{([\w:.+-]+)\}(`+)(.+?)\2", re.DOTALL)
 _TITLE_AND_TARGET = re.compile(r"(.+?)\s*<([^<>]+)>", re.DOTALL)
-_SUMMARY_SIZE = 200
 
 
 def make_twin_context(
@@ -103,16 +102,6 @@ def write_markdown(text: str, level: int, resolve: Resolve) -> str:
         number = token.map[0]
         lines[number] = "#" * (len(token.markup) + shift) + lines[number].lstrip().lstrip("#")
     return _write_roles("\n".join(lines), resolve)
-
-
-def summarise_text(text: str) -> str:
-    """Return the first sentence of a MyST text as plain text of at most 200 characters."""
-    paragraph = " ".join(re.split(r"\n\s*\n", text.strip(), maxsplit=1)[0].split())
-    plain = _write_roles(paragraph, lambda typ, name: None).replace("`", "")
-    sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z$])", plain, maxsplit=1)[0].rstrip(":").rstrip()
-    if len(sentence) > _SUMMARY_SIZE:
-        sentence = sentence[: _SUMMARY_SIZE - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
-    return sentence if sentence.endswith((".", "!", "?", "…")) or not sentence else f"{sentence}."
 
 
 def write_span(text: str) -> str:

@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from optabs.badge import make_badge
 from optabs.sphinxext.domain import OpDomain, OpIndex, get_build
-from optabs.sphinxext.publish import BUILDERS, has_own_file, summarise_op
+from optabs.sphinxext.html import PUBLISHING_BUILDERS
+from optabs.sphinxext.publish import has_own_file, summarise_op
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -35,7 +36,7 @@ def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
     """Describe an op in its page's head."""
-    if app.builder.name not in BUILDERS:
+    if app.builder.name not in PUBLISHING_BUILDERS:
         return
     build = get_build(app.env)
     entry = build.pages.get(Path(app.env.doc2path(pagename)))
@@ -77,7 +78,7 @@ def on_html_collect_pages(app: Sphinx) -> list[tuple[str, dict[str, Any], str]]:
         or has_own_file(app, MISSING_FILE)
         or "notfound.extension" in app.extensions
     )
-    if app.builder.name not in BUILDERS or has_own:
+    if app.builder.name not in PUBLISHING_BUILDERS or has_own:
         return []
     builder: StandaloneHTMLBuilder = app.builder  # type: ignore[assignment]
     here = builder.get_target_uri(MISSING_PAGE)

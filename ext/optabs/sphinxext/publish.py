@@ -26,15 +26,15 @@ from sphinx.util.osutil import relative_uri
 
 from optabs.badge import make_badge
 from optabs.catalog.model import Op
+from optabs.categories import write_line
 from optabs.export import encode_json, export_op, replace_file
 from optabs.records import hash_parts
 from optabs.sphinxext.build import Build, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname
-from optabs.sphinxext.html import hash_templates
+from optabs.sphinxext.html import PUBLISHING_BUILDERS, hash_templates
 from optabs.twin import (
     make_page_data,
     make_twin_context,
-    summarise_text,
     write_fence,
     write_span,
 )
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BUILDERS = ("html", "dirhtml")
 LLMS_FILE, SITEMAP_FILE = "llms.txt", "sitemap.xml"
 
 
@@ -62,7 +61,7 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
     build = domain.build if isinstance(domain, OpDomain) else None
     if exception is not None or build is None or build.report is None:
         return
-    if app.builder.name in BUILDERS:
+    if app.builder.name in PUBLISHING_BUILDERS:
         _Publisher(app, build).publish()
 
 
@@ -266,7 +265,7 @@ def has_own_file(app: Sphinx, name: str) -> bool:
 
 def summarise_op(op: Op) -> str:
     """Return what an op is, in a sentence of plain text; empty where nothing says it."""
-    return summarise_text(op.description.text) if op.description else ""
+    return write_line(op).replace("`", "")
 
 
 def make_text_jinja(jinja: jinja2.Environment) -> jinja2.Environment:
