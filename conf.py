@@ -35,5 +35,5 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"matrix": [], "health": []}
+html_sidebars = {"matrix": [], "differences": [], "health": []}
 html_context = {"default_mode": "auto"}
