@@ -63,7 +63,7 @@ def test_two_frameworks_leave_what_differs_between_them(open_page):
 
 def test_only_their_outputs_are_shown(open_page):
     page = open_page(PAGE)
-    op = page.locator("article", has_text="wide")
+    op = page.locator(".optabs-differs article", has_text="wide")
     op.locator("summary").press("Enter")
     outputs = op.locator("details > div:visible")
     assert [each.get_attribute("data-keys") for each in outputs.all()] == ["fake", "fake_two"]
@@ -97,10 +97,11 @@ def test_the_changes_are_those_of_the_ops_own_page(open_page):
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("turn", ["Turn", "Turn"]),
-        ("TRIGO", ["Turn", "Turn"]),
+        ("turn", ["Wave"]),
+        ("TRIGO", ["Wave"]),
         ("float64 wide", ["Add"]),
-        ("no", []),
+        ("sine another", ["Sine"]),
+        ("nothing", []),
     ],
 )
 def test_text_is_looked_for(open_page, text, wanted):

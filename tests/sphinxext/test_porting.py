@@ -58,7 +58,10 @@ std_args: [x]
 cases:
   - {id: plain, inputs: {x: [0.5]}, expect: np.sin(np.cos(x))}
 variants:
-  fake: {macro_template: "ff.sin(ff.cos({x}))"}
+  fake:
+    macro_template: |
+      ff.sin(
+        ff.cos({x}))
 """
 
 DIFFERENCES, FAKE, TWO = (
@@ -128,7 +131,7 @@ def test_names_lead_to_their_tabs(full):
     assert read_names(full, FAKE) == [
         ("ff.cos fakeframework.cos", "Cosine", "", "verified", "../ops/cosine.html#fake"),
         ("ff.sin fakeframework.sin", "Sine", "Trigonometry", "verified", "../ops/sine.html#fake"),
-        ("Both", "ff.sin(ff.cos({x}))", "", "verified", "../ops/both.html#fake"),
+        ("Both", "ff.sin(\n  ff.cos({x}))", "", "verified", "../ops/both.html#fake"),
     ]
     assert read_names(full, TWO) == [
         ("f2.sine faketwo.sine", "Sine", "Trigonometry", "verified", "../ops/sine.html#fake-two"),
@@ -213,8 +216,15 @@ def test_plain_tables(built, builder):
         builder, [f"{page}.{'txt' if builder == 'text' else builder}" for page in pages]
     )
     text = " ".join(built.read(file, builder) for file in files)
-    for each in ("A plain case", "result has dtype float64", "fakeframework.sin", "Not supported"):
+    for each in (
+        "A plain case",
+        "result has dtype float64",
+        "fakeframework.sin",
+        "Not supported",
+    ):
         assert each in text, each
+    if builder == "text":
+        assert '"ff.sin( ff.cos({x}))"' in text
 
 
 def test_a_book(built):

@@ -301,7 +301,7 @@ def _write_apis(apis: dict[str, Any], link: _Link) -> list[nodes.Node]:
                 [link(row["op"], row["file"], anchor)],
                 _say(row[key])
                 if key == "reason"
-                else [nodes.literal("", row[key] or "its example")],
+                else [nodes.literal("", " ".join(row[key].split()) or "its example")],
                 _say(row["category"]),
                 _say(_word(row["verdict"])),
             ]
