@@ -18,14 +18,17 @@ from sphinx.util.osutil import relative_uri
 
 from optabs.records import hash_parts
 from optabs.render import begin_sentence, split_code
+from optabs.sphinxext.browse import visit_op_listing, visit_op_summary
 from optabs.sphinxext.domain import get_build
 from optabs.sphinxext.nodes import (
     op_case,
     op_crosscheck,
+    op_listing,
     op_notes,
     op_notice,
     op_parameters,
     op_signature,
+    op_summary,
     op_tabs,
 )
 
@@ -197,5 +200,7 @@ def add_nodes(app: Sphinx) -> None:
     app.add_node(op_parameters, html=(visit_op_parameters, None))
     app.add_node(op_notice, html=(visit_op_notice, None))
     app.add_node(op_tabs, html=(visit_op_tabs, None))
+    app.add_node(op_listing, html=(visit_op_listing, None))
+    app.add_node(op_summary, html=(visit_op_summary, None))
     app.add_node(op_case)
     app.add_node(op_notes)
