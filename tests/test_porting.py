@@ -158,7 +158,7 @@ def test_outputs_stand_beside_a_difference() -> None:
         {},
     )
     (group,) = list_groups(op, report)
-    found = [(each["keys"], each["text"], each["verdict"]) for each in group["cases"][0]["outputs"]]
+    found = [(each["keys"], each["text"], each["verdict"]) for each in group["outputs"]]
     assert found == [
         (["torch"], "␛" + "x" * 399 + " …", "verified"),
         (["jax", "keras"], "1", "verified"),

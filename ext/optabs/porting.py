@@ -126,7 +126,10 @@ def _has(op: Op, key: str) -> bool:
 
 
 def _group_cases(op: Op, keys: list[str], registry: Registry, report: Report) -> list[Context]:
-    """Return the declared differences of an op; what several cases declare alike, once."""
+    """Return the declared differences of an op; what several cases declare alike, once.
+
+    Outputs are those of the first of these cases.
+    """
     groups: list[Context] = []
     for case in op.cases:
         items = [
@@ -138,15 +141,11 @@ def _group_cases(op: Op, keys: list[str], registry: Registry, report: Report) ->
             continue
         group = next((each for each in groups if each["items"] == items), None)
         if group is None:
-            group = {"items": items, "cases": []}
+            outputs = _list_outputs(op, case, keys, registry, report)
+            group = {"items": items, "cases": [], "outputs": outputs}
             groups.append(group)
-        group["cases"].append(
-            {
-                "title": case.title or case.id,
-                "anchor": make_anchor(items[0]["keys"][0], case.id),
-                "outputs": _list_outputs(op, case, keys, registry, report),
-            }
-        )
+        anchor = make_anchor(items[0]["keys"][0], case.id)
+        group["cases"].append({"title": case.title or case.id, "anchor": anchor})
     return groups
 
 
@@ -207,30 +206,27 @@ def _list_changes(op: Op, keys: list[str], report: Report) -> list[Context]:
     """Return the arguments that are not the same in all frameworks.
 
     `forms` are the names and defaults that an argument has: (frameworks, name, default).
-    `changes[i][j]` is what becomes of it on the way from form i to form j.
+    `changes[i][j]` is what becomes of it on the way from form i to form j. Frameworks whose mapping
+    does not speak of it are left out.
     """
     rows = []
     for row in list_arguments(op, keys, report):
+        is_standard = row["standard"] is not None
         forms: list[tuple[Context | None, list[str]]] = []
         for key in keys:
             cell = row["cells"][key]
             own = next((own for form, own in forms if form == cell), None)
-            if own is None:
-                forms.append((cell, [key]))
-            else:
+            if own is not None:
                 own.append(key)
-        is_standard = row["standard"] is not None
+            elif cell or not is_standard:
+                forms.append((cell, [key]))
         changes = [
             [describe_change(before, after, is_standard=is_standard) for after, _ in forms]
             for before, _ in forms
         ]
         if any(map(any, changes)):
-            rows.append(
-                {
-                    "forms": [(" ".join(own), *_write_form(form)) for form, own in forms],
-                    "changes": changes,
-                }
-            )
+            written = [(" ".join(own), *_write_form(form)) for form, own in forms]
+            rows.append({"forms": written, "changes": changes})
     return rows
 
 

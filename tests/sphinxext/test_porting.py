@@ -116,7 +116,7 @@ def test_what_differs(full):
     # Of no use without the script.
     assert root.form["hidden"] == ""
     changed = json.loads(root.script.string)
-    assert changed[0][:3] == ["Trigonometry", "Sine", ["../ops/sine.html", "../ops/sine.html#"]]
+    assert changed[0][:3] == ["Trigonometry", "Sine", "../ops/sine.html#"]
     (row,) = changed[0][3]
     assert row["forms"] == [["fake", "", ""], ["fake_two", "mode='</script>'", ""]]
     assert row["changes"] == [["", "added"], ["dropped", ""]]
