@@ -602,11 +602,11 @@
         const [at, other] = pair.map((key) => forms.findIndex(([keys]) => readKeys(keys).includes(key)));
         const change = changes[at]?.[other];
         if (!change) continue;
-        const href = address && address + to.selectedOptions[0].dataset.anchor;
-        const head = make("th", { scope: "row" }, found.length ? "" : href ? make("a", { href }, name) : name);
         const cells = [writeForm(forms[at]), writeForm(forms[other]), [change]];
-        found.push(make("tr", {}, head, ...cells.map((cell) => make("td", {}, ...cell))));
+        found.push(make("tr", {}, ...cells.map((cell) => make("td", {}, ...cell))));
       }
+      const href = address && address + to.selectedOptions[0].dataset.anchor;
+      found[0]?.prepend(make("th", { scope: "row", rowSpan: found.length }, href ? make("a", { href }, name) : name));
       return found;
     };
 
