@@ -103,14 +103,22 @@ def _choose_class(kind: Any) -> str:
     return STANDARD_TYPES.get(kind, "") if marked else ""
 
 
+_LITERAL = re.compile(r'<code class="docutils literal notranslate">(.*?)</code>', re.DOTALL)
+
+
 def render_node(translator: HTML5Translator, node: nodes.Node) -> Markup:
-    """Return the HTML that the writer makes of a node."""
+    """Return the HTML that the writer makes of a node, without the frames of words in code."""
     body, translator.body = translator.body, []
     try:
         node.walkabout(translator)
-        return Markup("".join(translator.body))
+        return Markup(_LITERAL.sub(_unframe, "".join(translator.body)))
     finally:
         translator.body = body
+
+
+def _unframe(found: re.Match[str]) -> str:
+    words = re.sub(r'<span class="pre">|</span>', "", found[1])
+    return f'<code class="literal" translate="no">{words}</code>'
 
 
 def _write(translator: HTML5Translator, template: str, **context: Any) -> None:
