@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "render",
         "export",
         "overview",
+        "porting",
         "project",
         "background",
         "crosscheck",
@@ -193,6 +194,7 @@ def run_python(code: str) -> str:
         "optabs.project",
         "optabs.render",
         "optabs.overview",
+        "optabs.porting",
         "optabs.snippet",
     ],
 )
