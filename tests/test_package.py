@@ -131,7 +131,7 @@ def test_new_project_gets_the_same_pages(python, tmp_path):
     assert panel.select_one(".optabs-badge").get_text(strip=True) == "verified"
     assert "np.sin(x)" in panel.select_one("pre.highlight").get_text()
     assert panel.select_one("a.optabs-api")["href"].startswith("https://numpy.org/")
-    assert "NumPy 2." in panel.select_one(".optabs-ran").get_text()
+    assert "NumPy 2." in panel.select_one(".optabs-facts").get_text()
     # It runs without Sphinx, too.
     assert "ok 1" in run(
         python.with_name("optabs"),
