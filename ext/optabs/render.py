@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from optabs.apis import ApiFact, describe_missing, find_argument_problems
-from optabs.catalog.model import Case, Op, Variant
+from optabs.catalog.model import LONE_RESULT, Case, Op, Variant
 from optabs.compare import Comparison
 from optabs.frameworks import Registry
 from optabs.records import Record, Verdict
@@ -323,7 +323,8 @@ def describe_difference(dtype: Mapping[str, str], results: list[str]) -> str:
     """Return what a declared difference is: dtypes by result, and results that differ."""
     parts = [f"{name} has dtype {value}" for name, value in dtype.items()]
     if results:
-        parts.append(f"{', '.join(results)}: another result")
+        lone = results == [LONE_RESULT]
+        parts.append("another result" if lone else f"{', '.join(results)}: another result")
     return "; ".join(parts) + "."
 
 
