@@ -156,6 +156,11 @@ def _make_parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="check the catalogue without running anything")
     check.add_argument("paths", nargs="*", type=Path, metavar="PATH")
+    check.add_argument(
+        "--conventions",
+        action="store_true",
+        help="hold entries to the conventions of the Optabs catalogue, too",
+    )
     check.set_defaults(command=_check)
 
     importing = commands.add_parser("import", help="turn an ODL list into one file per op")
@@ -201,7 +206,8 @@ def _check_device(registry: Registry, names: Iterable[str]) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     project = open_project(_find_working_folder(), arguments.paths)
-    catalog, faults = project.load_catalog(project.load_registry())
+    registry = project.load_registry()
+    catalog, faults = project.load_catalog(registry, conventions=arguments.conventions)
     for fault in faults:
         print(fault)
     entries = len(catalog.entries)

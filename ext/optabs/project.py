@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optabs.catalog.check import check_catalog
-from optabs.catalog.load import find_files, load_file, make_catalog
+from optabs.catalog.conventions import Conventions
+from optabs.catalog.load import Inspect, find_files, load_file, make_catalog
 from optabs.catalog.model import Catalog, Entry
 from optabs.errors import Fault
 from optabs.frameworks import Registry, load_registry
@@ -47,22 +48,39 @@ class Project:
         """
         return load_registry(self.extra_frameworks)
 
-    def read_entries(self) -> Iterator[Entry]:
-        """Read the catalogue entry by entry.
+    def read_entries(self, inspect: Inspect = lambda document: ()) -> Iterator[Entry]:
+        """Read the catalogue entry by entry, with the faults that `inspect` finds in each file.
 
         Raises:
             OptabsError: a path does not exist.
         """
-        return (entry for file in find_files(self.catalog) for entry in load_file(file, self.root))
+        return (
+            entry
+            for file in find_files(self.catalog)
+            for entry in load_file(file, self.root, inspect)
+        )
 
-    def load_catalog(self, registry: Registry) -> tuple[Catalog, list[Fault]]:
-        """Load the catalogue; returns it with every fault found in it."""
-        return self.check(self.read_entries(), registry)
+    def load_catalog(
+        self, registry: Registry, *, conventions: bool = False
+    ) -> tuple[Catalog, list[Fault]]:
+        """Load the catalogue; returns it with every fault found in it.
+
+        With `conventions` it is held to those of the Optabs catalogue, too.
+        """
+        if not conventions:
+            return self.check(self.read_entries(), registry)
+        return self.check(self.read_entries(make_conventions(registry).check), registry)
 
     def check(self, entries: Iterable[Entry], registry: Registry) -> tuple[Catalog, list[Fault]]:
         """Return the catalogue of some entries, with every fault found in it."""
         catalog = make_catalog(entries)
         return catalog, check_catalog(catalog, registry.frameworks, registry.runtimeless)
+
+
+def make_conventions(registry: Registry) -> Conventions:
+    """Return the conventions of the Optabs catalogue for some frameworks."""
+    order = registry.sort_keys([*registry.frameworks, *registry.runtimeless])
+    return Conventions((*registry.frameworks,), order)
 
 
 def open_project(root: Path, catalog: Sequence[Path] = ()) -> Project:

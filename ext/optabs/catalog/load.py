@@ -6,7 +6,7 @@ import ast
 import gc
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ from optabs.catalog.source import KeyPath, YamlDocument, read_yaml
 from optabs.errors import Fault, OptabsError, Place, suggest_name
 
 SUFFIX = ".yaml"
+Inspect = Callable[[YamlDocument], Iterable[Fault]]
+"""Looks at a whole file for further faults."""
+
 # The keys of a variant that the model has as they are.
 _PLAIN_KEYS = VARIANT.keys.keys() & {field.name for field in fields(Variant)} - {
     "required_imports",
@@ -79,10 +82,11 @@ def _walk_files(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def load_file(path: Path, root: Path) -> list[Entry]:
+def load_file(path: Path, root: Path, inspect: Inspect = lambda document: ()) -> list[Entry]:
     """Read one file: one entry, or a list of entries as ODL exports them.
 
-    `root` is the folder that places are relative to. Bad content gives entries with faults.
+    `root` is the folder that places are relative to. Bad content gives entries with faults;
+    so does what `inspect` finds.
     """
     file, above = path.as_posix(), f"{root.as_posix().rstrip('/')}/"
     file = file.removeprefix(above)
@@ -98,9 +102,14 @@ def load_file(path: Path, root: Path) -> list[Entry]:
         return [Entry(path, file, None, (fault,))]
     if document.faults and document.data is None:
         return [Entry(path, file, None, tuple(document.faults))]
-    if isinstance(document.data, list):
-        return _load_list(document, path)
-    return [_load_entry(document, document.data, (), path)]
+    entries = (
+        _load_list(document, path)
+        if isinstance(document.data, list)
+        else [_load_entry(document, document.data, (), path)]
+    )
+    if found := tuple(inspect(document)):
+        entries[-1] = replace(entries[-1], faults=(*entries[-1].faults, *found))
+    return entries
 
 
 def _load_list(document: YamlDocument, path: Path) -> list[Entry]:
