@@ -42,6 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "symbols",
         "badge",
         "twin",
+        "formats",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )

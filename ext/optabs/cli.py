@@ -17,6 +17,7 @@ from optabs.apis import list_api_faults, list_api_notes
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.errors import Fault, OptabsError, suggest_name
 from optabs.export import build_export, write_export
+from optabs.formats import FOR_PROGRAMS, FORMATS, Findings
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import DEFAULT_TIME_LIMIT, Options, Plan, make_plan
@@ -161,6 +162,12 @@ def _make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="hold entries to the conventions of the Optabs catalogue, too",
     )
+    check.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="how faults are written (default: %(default)s)",
+    )
     check.set_defaults(command=_check)
 
     importing = commands.add_parser("import", help="turn an ODL list into one file per op")
@@ -208,13 +215,9 @@ def _check(arguments: argparse.Namespace) -> int:
     project = open_project(_find_working_folder(), arguments.paths)
     registry = project.load_registry()
     catalog, faults = project.load_catalog(registry, conventions=arguments.conventions)
-    for fault in faults:
-        print(fault)
-    entries = len(catalog.entries)
-    print(
-        f"optabs: {entries} {_plural(entries, 'entry', 'entries')}, "
-        f"{len(faults)} {_plural(len(faults), 'fault', 'faults')}"
-    )
+    findings = Findings(len(catalog.entries), faults)
+    sys.stdout.write(FORMATS[arguments.format](findings))
+    print(findings.summarise(), file=sys.stderr if arguments.format in FOR_PROGRAMS else sys.stdout)
     return 1 if faults else 0
 
 
