@@ -72,6 +72,7 @@ def test_json_has_every_part_of_a_fault() -> None:
                 "hint": "did you",
             }
         ],
+        "mended": [],
     }
 
 

@@ -163,6 +163,11 @@ def _make_parser() -> argparse.ArgumentParser:
         help="hold entries to the conventions of the Optabs catalogue, too",
     )
     check.add_argument(
+        "--fix",
+        action="store_true",
+        help="mend what has one right answer, in the files, and report the rest",
+    )
+    check.add_argument(
         "--format",
         choices=FORMATS,
         default="text",
@@ -214,8 +219,9 @@ def _check_device(registry: Registry, names: Iterable[str]) -> None:
 def _check(arguments: argparse.Namespace) -> int:
     project = open_project(_find_working_folder(), arguments.paths)
     registry = project.load_registry()
+    mended = project.mend(registry, conventions=arguments.conventions) if arguments.fix else []
     catalog, faults = project.load_catalog(registry, conventions=arguments.conventions)
-    findings = Findings(len(catalog.entries), faults)
+    findings = Findings(len(catalog.entries), faults, mended)
     sys.stdout.write(FORMATS[arguments.format](findings))
     print(findings.summarise(), file=sys.stderr if arguments.format in FOR_PROGRAMS else sys.stdout)
     return 1 if faults else 0

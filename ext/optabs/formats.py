@@ -18,10 +18,11 @@ _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check of the catalogue has found."""
+    """What a check of the catalogue has found, and mended before."""
 
     entries: int
     faults: Sequence[Fault]
+    mended: Sequence[Fault] = ()
 
     def summarise(self) -> str:
         """Return the line that a check ends with."""
@@ -29,36 +30,34 @@ class Findings:
         return (
             f"optabs: {entries} {'entry' if entries == 1 else 'entries'}, "
             f"{faults} {'fault' if faults == 1 else 'faults'}"
+            + (f", {len(self.mended)} mended" if self.mended else "")
         )
 
 
 def write_text(findings: Findings) -> str:
     """Return a line for each fault: ``file:line:column: CODE message``."""
-    return "".join(f"{fault}\n" for fault in findings.faults)
+    mended = [f"{fault.place}: mended {fault.text}\n" for fault in findings.mended]
+    return "".join([*mended, *(f"{fault}\n" for fault in findings.faults)])
 
 
 def write_json(findings: Findings) -> str:
-    """Return an object with the number of entries and a list of all faults."""
-    faults = [
+    """Return an object with the number of entries, all faults, and what was mended."""
+    return _write(
         {
-            "file": fault.place.file,
-            "line": fault.place.line,
-            "column": fault.place.column,
-            "code": fault.code,
-            "message": fault.message,
-            "hint": fault.hint,
+            "entries": findings.entries,
+            "faults": [*map(_describe, findings.faults)],
+            "mended": [*map(_describe, findings.mended)],
         }
-        for fault in findings.faults
-    ]
-    return _write({"entries": findings.entries, "faults": faults})
+    )
 
 
 def write_github(findings: Findings) -> str:
     """Return a workflow command for each fault, which GitHub shows at its line."""
     return "".join(
-        f"::error file={_escape(fault.place.file, ':,')},line={fault.place.line},"
+        f"::{level} file={_escape(fault.place.file, ':,')},line={fault.place.line},"
         f"col={fault.place.column},title={_escape(fault.code, ':,')}::{_escape(_word(fault))}\n"
-        for fault in findings.faults
+        for level, faults in (("notice", findings.mended), ("error", findings.faults))
+        for fault in faults
     )
 
 
@@ -103,6 +102,17 @@ FOR_PROGRAMS = ("json", "sarif")
 
 def _word(fault: Fault) -> str:
     return fault.text.removeprefix(f"{fault.code} ")
+
+
+def _describe(fault: Fault) -> dict[str, Any]:
+    return {
+        "file": fault.place.file,
+        "line": fault.place.line,
+        "column": fault.place.column,
+        "code": fault.code,
+        "message": fault.message,
+        "hint": fault.hint,
+    }
 
 
 def _locate(fault: Fault) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from optabs.catalog.check import check_catalog
 from optabs.catalog.conventions import Conventions
 from optabs.catalog.load import Inspect, find_files, load_file, make_catalog
+from optabs.catalog.mend import mend_file
 from optabs.catalog.model import Catalog, Entry
 from optabs.errors import Fault
 from optabs.frameworks import Registry, load_registry
@@ -70,6 +71,17 @@ class Project:
         if not conventions:
             return self.check(self.read_entries(), registry)
         return self.check(self.read_entries(make_conventions(registry).check), registry)
+
+    def mend(self, registry: Registry, *, conventions: bool = False) -> list[Fault]:
+        """Mend the files of the catalogue where there is one right answer; returns what was mended.
+
+        Raises:
+            OptabsError: a path does not exist, or a file cannot be written.
+        """
+        held = make_conventions(registry) if conventions else None
+        return [
+            fault for file in find_files(self.catalog) for fault in mend_file(file, self.root, held)
+        ]
 
     def check(self, entries: Iterable[Entry], registry: Registry) -> tuple[Catalog, list[Fault]]:
         """Return the catalogue of some entries, with every fault found in it."""

@@ -82,14 +82,18 @@ def _walk_files(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
+def name_file(path: Path, root: Path) -> str:
+    """Return how places name a file: relative to `root`, if it is below."""
+    return path.as_posix().removeprefix(f"{root.as_posix().rstrip('/')}/")
+
+
 def load_file(path: Path, root: Path, inspect: Inspect = lambda document: ()) -> list[Entry]:
     """Read one file: one entry, or a list of entries as ODL exports them.
 
     `root` is the folder that places are relative to. Bad content gives entries with faults;
     so does what `inspect` finds.
     """
-    file, above = path.as_posix(), f"{root.as_posix().rstrip('/')}/"
-    file = file.removeprefix(above)
+    file = name_file(path, root)
     try:
         document = read_yaml(path, file)
     except OSError as error:
