@@ -1,4 +1,4 @@
-"""The command line: ``optabs verify``, ``optabs check``, ``optabs envs``."""
+"""The command line: ``optabs verify``, ``optabs check``, ``optabs schema``, ``optabs envs``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optabs.apis import list_api_faults, list_api_notes
+from optabs.catalog.json_schema import write_schema
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.errors import Fault, OptabsError, suggest_name
 from optabs.export import build_export, write_export
@@ -175,6 +176,9 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(command=_check)
 
+    schema = commands.add_parser("schema", help="print the JSON Schema of an entry, for editors")
+    schema.set_defaults(command=_print_schema)
+
     importing = commands.add_parser("import", help="turn an ODL list into one file per op")
     importing.add_argument("file", type=Path, metavar="FILE", help="a YAML or JSON list of entries")
     importing.add_argument("--into", type=Path, required=True, metavar="DIR")
@@ -225,6 +229,11 @@ def _check(arguments: argparse.Namespace) -> int:
     sys.stdout.write(FORMATS[arguments.format](findings))
     print(findings.summarise(), file=sys.stderr if arguments.format in FOR_PROGRAMS else sys.stdout)
     return 1 if faults else 0
+
+
+def _print_schema(arguments: argparse.Namespace) -> int:
+    print(write_schema(), end="")
+    return 0
 
 
 def _import(arguments: argparse.Namespace) -> int:

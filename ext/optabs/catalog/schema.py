@@ -92,6 +92,8 @@ class Scalar:
     wanted: str
     rule: Callable[[Any], bool] = field(default=lambda value: True)
     """Which values of these types are good; `wanted` says it in words."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """The same in words of JSON Schema, as far as these go."""
 
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind. `true` is no number."""
@@ -301,17 +303,25 @@ def _is_finite(value: float) -> bool:
 
 
 TEXT = Scalar((str,), "text")
-WORDS = Scalar((str,), "text that is not empty", lambda value: bool(value.strip()))
+WORDS = Scalar(
+    (str,), "text that is not empty", lambda value: bool(value.strip()), {"pattern": r"\S"}
+)
 BOOL = Scalar((bool,), "true or false")
 NUMBER = Scalar((int, float), "a finite number", _is_finite)
 TOLERABLE = Scalar(
-    (int, float), "a finite number from 0", lambda value: _is_finite(value) and value >= 0
+    (int, float),
+    "a finite number from 0",
+    lambda value: _is_finite(value) and value >= 0,
+    {"minimum": 0},
 )
 SECONDS = Scalar(
-    (int, float), "a number of seconds above 0", lambda value: _is_finite(value) and value > 0
+    (int, float),
+    "a number of seconds above 0",
+    lambda value: _is_finite(value) and value > 0,
+    {"exclusiveMinimum": 0},
 )
 WHOLE = Scalar((int,), "a whole number")
-NATURAL = Scalar((int,), "a whole number from 0", lambda value: value >= 0)
+NATURAL = Scalar((int,), "a whole number from 0", lambda value: value >= 0, {"minimum": 0})
 NULL = Scalar((type(None),), "null")
 TEXT_OR_NULL = Scalar((str, type(None)), "text or null")
 MAYBE_TEXT = Maybe(TEXT)
