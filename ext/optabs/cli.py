@@ -224,7 +224,7 @@ def _check(arguments: argparse.Namespace) -> int:
     project = open_project(_find_working_folder(), arguments.paths)
     registry = project.load_registry()
     mended = project.mend(registry, conventions=arguments.conventions) if arguments.fix else []
-    catalog, faults = project.load_catalog(registry, conventions=arguments.conventions)
+    catalog, faults = project.check_catalog(registry, conventions=arguments.conventions)
     findings = Findings(len(catalog.entries), faults, mended)
     sys.stdout.write(FORMATS[arguments.format](findings))
     print(findings.summarise(), file=sys.stderr if arguments.format in FOR_PROGRAMS else sys.stdout)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from optabs.catalog.cache import EntryCache
 from optabs.catalog.check import check_catalog
 from optabs.catalog.conventions import Conventions
 from optabs.catalog.load import Inspect, find_files, load_file, make_catalog
@@ -49,28 +50,34 @@ class Project:
         """
         return load_registry(self.extra_frameworks)
 
-    def read_entries(self, inspect: Inspect = lambda document: ()) -> Iterator[Entry]:
-        """Read the catalogue entry by entry, with the faults that `inspect` finds in each file.
+    def read_entries(self) -> Iterator[Entry]:
+        """Read the catalogue entry by entry.
 
         Raises:
             OptabsError: a path does not exist.
         """
-        return (
-            entry
-            for file in find_files(self.catalog)
-            for entry in load_file(file, self.root, inspect)
-        )
+        return (entry for file in find_files(self.catalog) for entry in load_file(file, self.root))
 
-    def load_catalog(
+    def load_catalog(self, registry: Registry) -> tuple[Catalog, list[Fault]]:
+        """Load the catalogue; returns it with every fault found in it."""
+        return self.check(self.read_entries(), registry)
+
+    def check_catalog(
         self, registry: Registry, *, conventions: bool = False
     ) -> tuple[Catalog, list[Fault]]:
-        """Load the catalogue; returns it with every fault found in it.
+        """Load the catalogue to check it, files that have changed alone; returns the same.
 
         With `conventions` it is held to those of the Optabs catalogue, too.
         """
-        if not conventions:
-            return self.check(self.read_entries(), registry)
-        return self.check(self.read_entries(make_conventions(registry).check), registry)
+        held = make_conventions(registry) if conventions else None
+        inspect: Inspect = held.check if held else lambda document: ()
+        files = find_files(self.catalog)
+        # No folder is made for it: a project that has nothing built may not ignore one.
+        if self.build.is_dir():
+            cache = EntryCache(self.cache / "entries", repr(held))
+            return self.check(cache.load_files(files, self.root, inspect), registry)
+        entries = (entry for file in files for entry in load_file(file, self.root, inspect))
+        return self.check(entries, registry)
 
     def mend(self, registry: Registry, *, conventions: bool = False) -> list[Fault]:
         """Mend the files of the catalogue where there is one right answer; returns what was mended.

@@ -193,13 +193,13 @@ def test_only_who_asks_is_held_to_them(tmp_path: Path) -> None:
     registry = load_registry()
     project = open_project(tmp_path)
     assert project.load_catalog(registry)[1] == []
-    catalog, faults = project.load_catalog(registry, conventions=True)
+    catalog, faults = project.check_catalog(registry, conventions=True)
     assert len(catalog.entries) == 1
     assert {"no-category", "few-cases", "missing-framework"} <= {fault.code for fault in faults}
 
 
 def test_our_catalogue_keeps_them() -> None:
-    _, faults = open_project(ROOT).load_catalog(load_registry(), conventions=True)
+    _, faults = open_project(ROOT).check_catalog(load_registry(), conventions=True)
     assert [str(fault) for fault in faults] == []
 
 

@@ -38,7 +38,7 @@ from optabs.catalog.schema import (
     describe_value,
     shorten,
 )
-from optabs.catalog.source import KeyPath, YamlDocument, read_yaml
+from optabs.catalog.source import KeyPath, YamlDocument, parse_yaml
 from optabs.errors import Fault, OptabsError, Place, suggest_name
 
 SUFFIX = ".yaml"
@@ -93,10 +93,10 @@ def load_file(path: Path, root: Path, inspect: Inspect = lambda document: ()) ->
     `root` is the folder that places are relative to. Bad content gives entries with faults;
     so does what `inspect` finds.
     """
-    file = name_file(path, root)
     try:
-        document = read_yaml(path, file)
+        raw = path.read_bytes()
     except OSError as error:
+        file = name_file(path, root)
         fault = Fault(
             Place(file),
             "unreadable",
@@ -104,6 +104,15 @@ def load_file(path: Path, root: Path, inspect: Inspect = lambda document: ()) ->
             "check the file and its permissions",
         )
         return [Entry(path, file, None, (fault,))]
+    return load_bytes(raw, path, root, inspect)
+
+
+def load_bytes(
+    raw: bytes, path: Path, root: Path, inspect: Inspect = lambda document: ()
+) -> list[Entry]:
+    """Return the entries that stand in a file with this content; see `load_file`."""
+    file = name_file(path, root)
+    document = parse_yaml(raw, file)
     if document.faults and document.data is None:
         return [Entry(path, file, None, tuple(document.faults))]
     entries = (
