@@ -223,8 +223,11 @@ def _check_device(registry: Registry, names: Iterable[str]) -> None:
 def _check(arguments: argparse.Namespace) -> int:
     project = open_project(_find_working_folder(), arguments.paths)
     registry = project.load_registry()
-    mended = project.mend(registry, conventions=arguments.conventions) if arguments.fix else []
-    catalog, faults = project.check_catalog(registry, conventions=arguments.conventions)
+    rules = {"conventions": arguments.conventions}
+    catalog, faults = project.check_catalog(registry, **rules)
+    mended = project.mend(catalog, registry, **rules) if arguments.fix else []
+    if mended:
+        catalog, faults = project.check_catalog(registry, **rules)
     findings = Findings(len(catalog.entries), faults, mended)
     sys.stdout.write(FORMATS[arguments.format](findings))
     print(findings.summarise(), file=sys.stderr if arguments.format in FOR_PROGRAMS else sys.stdout)

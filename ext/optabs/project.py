@@ -79,16 +79,17 @@ class Project:
         entries = (entry for file in files for entry in load_file(file, self.root, inspect))
         return self.check(entries, registry)
 
-    def mend(self, registry: Registry, *, conventions: bool = False) -> list[Fault]:
-        """Mend the files of the catalogue where there is one right answer; returns what was mended.
+    def mend(
+        self, catalog: Catalog, registry: Registry, *, conventions: bool = False
+    ) -> list[Fault]:
+        """Mend the files that have faults where there is one right answer; returns what was mended.
 
         Raises:
-            OptabsError: a path does not exist, or a file cannot be written.
+            OptabsError: a file cannot be written.
         """
         held = make_conventions(registry) if conventions else None
-        return [
-            fault for file in find_files(self.catalog) for fault in mend_file(file, self.root, held)
-        ]
+        files = dict.fromkeys(entry.path for entry in catalog.entries if entry.faults)
+        return [fault for file in files for fault in mend_file(file, self.root, held)]
 
     def check(self, entries: Iterable[Entry], registry: Registry) -> tuple[Catalog, list[Fault]]:
         """Return the catalogue of some entries, with every fault found in it."""

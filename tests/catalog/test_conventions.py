@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,14 @@ def test_only_who_asks_is_held_to_them(tmp_path: Path) -> None:
 def test_our_catalogue_keeps_them() -> None:
     _, faults = open_project(ROOT).check_catalog(load_registry(), conventions=True)
     assert [str(fault) for fault in faults] == []
+
+
+def test_every_category_has_some_ops_and_every_file_the_name_of_its_op() -> None:
+    catalog, _ = open_project(ROOT).check_catalog(load_registry())
+    counts = Counter(op.category for op in catalog.ops)
+    assert sorted(counts) == list(CATEGORIES)
+    assert {name: count for name, count in counts.items() if count < 4} == {}
+    assert [op.operation for op in catalog.ops if op.operation.lower() != op.path.stem] == []
 
 
 # --- the guide ------------------------------------------------------------------------------------
