@@ -198,6 +198,7 @@ variants:
     [
         "operation: A\ntest_tol: 1\n",  # test_rtol or test_atol
         "operation: A\noperatoin: B\n",  # both are there
+        "operation: A\ncatgory: B\ncategry: C\n",  # one of them, but which?
         "operation: A\nalias: B\n",  # aliases are a list
         "operation: A\nsomething: 1\n",
         "operation: A\nvariants: {troch: {api: a}}\n",  # a framework may be missing, too

@@ -79,8 +79,9 @@ def list_records(kind: Kind, data: Any, path: KeyPath) -> Iterator[tuple[KeyPath
             yield from list_records(kind.value, item, (*path, key))
     elif isinstance(kind, Record) and isinstance(data, dict):
         yield path, kind, data
-        for key in data.keys() & kind.keys.keys():
-            yield from list_records(kind.keys[key].kind, data[key], (*path, key))
+        for key, item in data.items():
+            if key in kind.keys:
+                yield from list_records(kind.keys[key].kind, item, (*path, key))
 
 
 def list_orders(

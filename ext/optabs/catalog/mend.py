@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
@@ -119,12 +120,20 @@ def find_fixes(document: YamlDocument, conventions: Conventions | None) -> Itera
 def _find_spelling(
     document: YamlDocument, path: KeyPath, record: Record, data: dict[str, Any]
 ) -> Iterator[Fix]:
-    """Yield a fix for each key that is nearly one that the record has and this mapping lacks."""
-    for key in data.keys() - record.keys.keys():
-        near = get_close_matches(key.casefold(), record.keys, n=2, cutoff=_NEAR)
-        if len(near) != 1 or near[0] in data:
+    """Yield a fix for each key that is nearly one that the record has and this mapping lacks.
+
+    Of two such keys that are near the same one it cannot be known which was meant.
+    """
+    near = {
+        key: get_close_matches(key.casefold(), record.keys, n=2, cutoff=_NEAR)
+        for key in data
+        if key not in record.keys
+    }
+    meant = Counter(name for names in near.values() for name in names)
+    for key, names in near.items():
+        if len(names) != 1 or names[0] in data or meant[names[0]] > 1:
             continue
-        (name,) = near
+        (name,) = names
         report = Reporter(YamlDocument(document.file))
         record.keys[name].kind.check(data[key], (name,), report)
         fits = not _UNFIT & {fault.code for fault in report.document.faults}
