@@ -130,4 +130,4 @@ def _escape(text: str, further: str = "") -> str:
 
 
 def _write(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"

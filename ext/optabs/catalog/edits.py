@@ -7,7 +7,7 @@ that nothing refers to. Here pieces of the text are moved and replaced as they s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,11 +29,11 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
     return text
 
 
-def select_disjoint(edits: Sequence[Edit]) -> list[Edit]:
-    """Return edits of which no two overlap; of those that do, the shortest."""
+def select_disjoint(edits: Iterable[Edit]) -> list[Edit]:
+    """Return edits of which no two overlap; of one within another, the inner one."""
     chosen: list[Edit] = []
-    for edit in sorted(edits, key=lambda edit: (edit.end - edit.start, edit)):
-        if all(edit.end <= other.start or other.end <= edit.start for other in chosen):
+    for edit in sorted(edits, key=lambda edit: (edit.end, -edit.start)):
+        if not chosen or chosen[-1].end <= edit.start:
             chosen.append(edit)
     return chosen
 

@@ -51,7 +51,7 @@ def make_schema() -> dict[str, Any]:
 
 def write_schema() -> str:
     """Return the schema as text."""
-    return json.dumps(make_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(make_schema(), indent=2) + "\n"
 
 
 def describe(kind: Kind) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 import shutil
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -48,6 +48,10 @@ class Fix:
     """The key that the change renames, and its name; other changes leave the data as it is."""
 
 
+Fixes = dict[Edit, list[Fix]]
+"""Fixes by their edit: what an alias brings in again is written once."""
+
+
 def mend_file(path: Path, root: Path, conventions: Conventions | None) -> list[Fault]:
     """Mend a file in place; returns what was mended, at the places where it stood.
 
@@ -74,28 +78,43 @@ def mend_yaml(raw: bytes, file: str, conventions: Conventions | None) -> tuple[b
     mended: list[Fault] = []
     refused: set[Edit] = set()
     while fixes := _group_fixes(document, conventions, refused):
-        edits = select_disjoint([*fixes])
-        # All at once; if that does more than it should, one by one.
-        for some in (edits, *([edit] for edit in edits)):
-            changed = _try_fixes(document, {edit: fixes[edit] for edit in some})
+        edits = select_disjoint(fixes)
+        good = _select_good(document, fixes, edits)
+        refused.update({*edits} - {*good})
+        # What is good on its own need not be so together; then it is one after the other.
+        for some in (good, good[:1]):
+            changed = _try_fixes(document, fixes, some) if some else None
             if changed is not None:
                 mended += [fixes[edit][0].fault for edit in some]
                 document, refused = changed, set()
                 break
-            if len(some) == 1:
-                refused.update(some)
+        else:
+            refused.update(good[:1])
     return (mark + document.text.encode() if mended else raw), sorted(mended)
 
 
 def _group_fixes(
     document: YamlDocument, conventions: Conventions | None, refused: set[Edit]
-) -> dict[Edit, list[Fix]]:
-    """Return fixes by their edit: what an alias brings in again is written once."""
-    fixes: dict[Edit, list[Fix]] = {}
+) -> Fixes:
+    """Return the fixes that are left to try."""
+    fixes: Fixes = {}
     for fix in find_fixes(document, conventions):
         if fix.edit not in refused:
             fixes.setdefault(fix.edit, []).append(fix)
     return fixes
+
+
+def _select_good(document: YamlDocument, fixes: Fixes, edits: Sequence[Edit]) -> Sequence[Edit]:
+    """Return the edits that do what they should and no more."""
+    if _try_fixes(document, fixes, edits) is not None:
+        return edits
+    if len(edits) == 1:
+        return []
+    half = len(edits) // 2
+    return [
+        *_select_good(document, fixes, edits[:half]),
+        *_select_good(document, fixes, edits[half:]),
+    ]
 
 
 def find_fixes(document: YamlDocument, conventions: Conventions | None) -> Iterator[Fix]:
@@ -143,12 +162,12 @@ def _find_spelling(
             yield Fix(edit, Fault(place, "unknown-key", message), ((*path, key), name))
 
 
-def _try_fixes(document: YamlDocument, fixes: dict[Edit, list[Fix]]) -> YamlDocument | None:
-    """Return the document after some fixes, or None if it is not what it should be then."""
-    text = apply_edits(document.text, [*fixes])
+def _try_fixes(document: YamlDocument, fixes: Fixes, edits: Sequence[Edit]) -> YamlDocument | None:
+    """Return the document after some edits, or None if it is not what it should be then."""
+    text = apply_edits(document.text, edits)
     changed = parse_yaml(text.encode(), document.file)
     wanted = document.data
-    renames = [fix.renamed for each in fixes.values() for fix in each if fix.renamed]
+    renames = [fix.renamed for edit in edits for fix in fixes[edit] if fix.renamed]
     if renames:
         wanted = deepcopy(wanted)
         # From the inside out, so that paths hold.
