@@ -23,8 +23,8 @@ html: $(VENV)/installed ## build the site in _build/html, running whatever has n
 	@$(SPHINX) -b html . _build/html
 	@echo "next: open _build/html/index.html"
 
-check: $(VENV)/installed ## check the catalogue without running anything
-	@$(OPTABS) check
+check: $(VENV)/installed ## check the catalogue and its conventions without running anything
+	@$(OPTABS) check --conventions
 
 verify: $(VENV)/installed ## run the examples without building the site
 	@$(OPTABS) envs

@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "twin",
         "categories",
         "summary",
+        "formats",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )

@@ -1,4 +1,4 @@
-"""The command line: ``optabs verify``, ``optabs check``, ``optabs envs``."""
+"""The command line: ``optabs verify``, ``optabs check``, ``optabs schema``, ``optabs envs``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optabs.apis import list_api_faults, list_api_notes
+from optabs.catalog.json_schema import write_schema
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.errors import Fault, OptabsError, suggest_name
 from optabs.export import build_export, write_export
+from optabs.formats import FOR_PROGRAMS, FORMATS, Findings
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import DEFAULT_TIME_LIMIT, Options, Plan, make_plan
@@ -156,7 +158,26 @@ def _make_parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="check the catalogue without running anything")
     check.add_argument("paths", nargs="*", type=Path, metavar="PATH")
+    check.add_argument(
+        "--conventions",
+        action="store_true",
+        help="hold entries to the conventions of the Optabs catalogue, too",
+    )
+    check.add_argument(
+        "--fix",
+        action="store_true",
+        help="mend what has one right answer, in the files, and report the rest",
+    )
+    check.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="how faults are written (default: %(default)s)",
+    )
     check.set_defaults(command=_check)
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of an entry, for editors")
+    schema.set_defaults(command=_print_schema)
 
     importing = commands.add_parser("import", help="turn an ODL list into one file per op")
     importing.add_argument("file", type=Path, metavar="FILE", help="a YAML or JSON list of entries")
@@ -201,15 +222,21 @@ def _check_device(registry: Registry, names: Iterable[str]) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     project = open_project(_find_working_folder(), arguments.paths)
-    catalog, faults = project.load_catalog(project.load_registry())
-    for fault in faults:
-        print(fault)
-    entries = len(catalog.entries)
-    print(
-        f"optabs: {entries} {_plural(entries, 'entry', 'entries')}, "
-        f"{len(faults)} {_plural(len(faults), 'fault', 'faults')}"
-    )
+    registry = project.load_registry()
+    rules = {"conventions": arguments.conventions}
+    catalog, faults = project.check_catalog(registry, **rules)
+    mended = project.mend(catalog, registry, **rules) if arguments.fix else []
+    if mended:
+        catalog, faults = project.check_catalog(registry, **rules)
+    findings = Findings(len(catalog.entries), faults, mended)
+    sys.stdout.write(FORMATS[arguments.format](findings))
+    print(findings.summarise(), file=sys.stderr if arguments.format in FOR_PROGRAMS else sys.stdout)
     return 1 if faults else 0
+
+
+def _print_schema(arguments: argparse.Namespace) -> int:
+    print(write_schema(), end="")
+    return 0
 
 
 def _import(arguments: argparse.Namespace) -> int:

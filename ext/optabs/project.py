@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from optabs.catalog.cache import EntryCache
 from optabs.catalog.check import check_catalog
-from optabs.catalog.load import find_files, load_file, make_catalog
+from optabs.catalog.conventions import Conventions
+from optabs.catalog.load import Inspect, find_files, load_file, make_catalog
+from optabs.catalog.mend import mend_file
 from optabs.catalog.model import Catalog, Entry
 from optabs.errors import Fault
 from optabs.frameworks import Registry, load_registry
@@ -59,10 +62,45 @@ class Project:
         """Load the catalogue; returns it with every fault found in it."""
         return self.check(self.read_entries(), registry)
 
+    def check_catalog(
+        self, registry: Registry, *, conventions: bool = False
+    ) -> tuple[Catalog, list[Fault]]:
+        """Load the catalogue to check it, files that have changed alone; returns the same.
+
+        With `conventions` it is held to those of the Optabs catalogue, too.
+        """
+        held = make_conventions(registry) if conventions else None
+        inspect: Inspect = held.check if held else lambda document: ()
+        files = find_files(self.catalog)
+        # No folder is made for it: a project that has nothing built may not ignore one.
+        if self.build.is_dir():
+            cache = EntryCache(self.cache / "entries", repr(held))
+            return self.check(cache.load_files(files, self.root, inspect), registry)
+        entries = (entry for file in files for entry in load_file(file, self.root, inspect))
+        return self.check(entries, registry)
+
+    def mend(
+        self, catalog: Catalog, registry: Registry, *, conventions: bool = False
+    ) -> list[Fault]:
+        """Mend the files that have faults where there is one right answer; returns what was mended.
+
+        Raises:
+            OptabsError: a file cannot be written.
+        """
+        held = make_conventions(registry) if conventions else None
+        files = dict.fromkeys(entry.path for entry in catalog.entries if entry.faults)
+        return [fault for file in files for fault in mend_file(file, self.root, held)]
+
     def check(self, entries: Iterable[Entry], registry: Registry) -> tuple[Catalog, list[Fault]]:
         """Return the catalogue of some entries, with every fault found in it."""
         catalog = make_catalog(entries)
         return catalog, check_catalog(catalog, registry.frameworks, registry.runtimeless)
+
+
+def make_conventions(registry: Registry) -> Conventions:
+    """Return the conventions of the Optabs catalogue for some frameworks."""
+    order = registry.sort_keys([*registry.frameworks, *registry.runtimeless])
+    return Conventions((*registry.frameworks,), order)
 
 
 def open_project(root: Path, catalog: Sequence[Path] = ()) -> Project:

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 import pytest
 from bs4 import BeautifulSoup
 
+from optabs.catalog.json_schema import write_schema
+
 MIX = """
 operation: Mix
 aliases: [blend]
@@ -192,6 +194,10 @@ def test_entry_is_published_as_it_is_and_once(site):
     assert site.read("ops/sums/mix.yaml") == (site.folder / "ops/sums/mix.yaml").read_text()
     copies = [file.name for file in (site.folder / "_build/html/_sources").rglob("*")]
     assert copies == ["index.md.txt"]
+
+
+def test_the_schema_of_entries_is_there_for_editors(site):
+    assert site.read("_static/optabs.schema.json") == write_schema()
 
 
 def test_badges(site):

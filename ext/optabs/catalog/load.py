@@ -6,7 +6,7 @@ import ast
 import gc
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,13 @@ from optabs.catalog.schema import (
     describe_value,
     shorten,
 )
-from optabs.catalog.source import KeyPath, YamlDocument, read_yaml
+from optabs.catalog.source import KeyPath, YamlDocument, parse_yaml
 from optabs.errors import Fault, OptabsError, Place, suggest_name
 
 SUFFIX = ".yaml"
+Inspect = Callable[[YamlDocument], Iterable[Fault]]
+"""Looks at a whole file for further faults."""
+
 # The keys of a variant that the model has as they are.
 _PLAIN_KEYS = VARIANT.keys.keys() & {field.name for field in fields(Variant)} - {
     "required_imports",
@@ -79,16 +82,21 @@ def _walk_files(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def load_file(path: Path, root: Path) -> list[Entry]:
+def name_file(path: Path, root: Path) -> str:
+    """Return how places name a file: relative to `root`, if it is below."""
+    return path.as_posix().removeprefix(f"{root.as_posix().rstrip('/')}/")
+
+
+def load_file(path: Path, root: Path, inspect: Inspect = lambda document: ()) -> list[Entry]:
     """Read one file: one entry, or a list of entries as ODL exports them.
 
-    `root` is the folder that places are relative to. Bad content gives entries with faults.
+    `root` is the folder that places are relative to. Bad content gives entries with faults;
+    so does what `inspect` finds.
     """
-    file, above = path.as_posix(), f"{root.as_posix().rstrip('/')}/"
-    file = file.removeprefix(above)
     try:
-        document = read_yaml(path, file)
+        raw = path.read_bytes()
     except OSError as error:
+        file = name_file(path, root)
         fault = Fault(
             Place(file),
             "unreadable",
@@ -96,11 +104,25 @@ def load_file(path: Path, root: Path) -> list[Entry]:
             "check the file and its permissions",
         )
         return [Entry(path, file, None, (fault,))]
+    return load_bytes(raw, path, root, inspect)
+
+
+def load_bytes(
+    raw: bytes, path: Path, root: Path, inspect: Inspect = lambda document: ()
+) -> list[Entry]:
+    """Return the entries that stand in a file with this content; see `load_file`."""
+    file = name_file(path, root)
+    document = parse_yaml(raw, file)
     if document.faults and document.data is None:
         return [Entry(path, file, None, tuple(document.faults))]
-    if isinstance(document.data, list):
-        return _load_list(document, path)
-    return [_load_entry(document, document.data, (), path)]
+    entries = (
+        _load_list(document, path)
+        if isinstance(document.data, list)
+        else [_load_entry(document, document.data, (), path)]
+    )
+    if found := tuple(inspect(document)):
+        entries[-1] = replace(entries[-1], faults=(*entries[-1].faults, *found))
+    return entries
 
 
 def _load_list(document: YamlDocument, path: Path) -> list[Entry]:

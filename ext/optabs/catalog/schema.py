@@ -92,6 +92,8 @@ class Scalar:
     wanted: str
     rule: Callable[[Any], bool] = field(default=lambda value: True)
     """Which values of these types are good; `wanted` says it in words."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """The same in words of JSON Schema, as far as these go."""
 
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind. `true` is no number."""
@@ -222,7 +224,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Record:
-    """A mapping with a fixed set of keys."""
+    """A mapping with a fixed set of keys. Their order is that in which entries should have them."""
 
     name: str
     keys: Mapping[str, Key]
@@ -301,17 +303,25 @@ def _is_finite(value: float) -> bool:
 
 
 TEXT = Scalar((str,), "text")
-WORDS = Scalar((str,), "text that is not empty", lambda value: bool(value.strip()))
+WORDS = Scalar(
+    (str,), "text that is not empty", lambda value: bool(value.strip()), {"pattern": r"\S"}
+)
 BOOL = Scalar((bool,), "true or false")
 NUMBER = Scalar((int, float), "a finite number", _is_finite)
 TOLERABLE = Scalar(
-    (int, float), "a finite number from 0", lambda value: _is_finite(value) and value >= 0
+    (int, float),
+    "a finite number from 0",
+    lambda value: _is_finite(value) and value >= 0,
+    {"minimum": 0},
 )
 SECONDS = Scalar(
-    (int, float), "a number of seconds above 0", lambda value: _is_finite(value) and value > 0
+    (int, float),
+    "a number of seconds above 0",
+    lambda value: _is_finite(value) and value > 0,
+    {"exclusiveMinimum": 0},
 )
 WHOLE = Scalar((int,), "a whole number")
-NATURAL = Scalar((int,), "a whole number from 0", lambda value: value >= 0)
+NATURAL = Scalar((int,), "a whole number from 0", lambda value: value >= 0, {"minimum": 0})
 NULL = Scalar((type(None),), "null")
 TEXT_OR_NULL = Scalar((str, type(None)), "text or null")
 MAYBE_TEXT = Maybe(TEXT)
@@ -432,19 +442,8 @@ EXPECTED = Record(
     {
         "values": Key(ANY, "The result as literal values.", [1.0, 2.0]),
         "expr": Key(WORDS, "A NumPy expression over the inputs, in float64.", "np.exp(x)"),
-        "dtype": Key(DTYPE, "The dtype that the result must have.", "int64"),
-        "up_to": Key(
-            Choice(("column-signs", "row-signs")),
-            "What the mathematics leaves open, as the signs of eigenvectors; if complex, a phase.",
-            "column-signs",
-        ),
         "distribution": Key(
             Choice(tuple(EXPECTED_DISTRIBUTIONS)), "The distribution of random draws.", "normal"
-        ),
-        "shape": Key(
-            OneOf({list: ListOf(NATURAL), str: WORDS}, "a list of lengths, or a NumPy expression"),
-            "The shape of the draws.",
-            [5000],
         ),
         "mean": _make_parameter("The mean, before truncation", 0),
         "std": _make_parameter("The standard deviation, before truncation", 1),
@@ -459,6 +458,17 @@ EXPECTED = Record(
         "location": _make_parameter("Where the density is largest", 0),
         "scale": _make_parameter("The scale", 1),
         "rate": _make_parameter("The reciprocal of the mean", 2),
+        "shape": Key(
+            OneOf({list: ListOf(NATURAL), str: WORDS}, "a list of lengths, or a NumPy expression"),
+            "The shape of the draws.",
+            [5000],
+        ),
+        "dtype": Key(DTYPE, "The dtype that the result must have.", "int64"),
+        "up_to": Key(
+            Choice(("column-signs", "row-signs")),
+            "What the mathematics leaves open, as the signs of eigenvectors; if complex, a phase.",
+            "column-signs",
+        ),
     },
     rule=_check_oracle,
 )
@@ -514,14 +524,14 @@ CASE = Record(
         "title": Key(TEXT, "What the case shows.", "Along a negative axis"),
         "inputs": Key(MapOf(ANY), "The inputs, by standard argument name.", {"x": [1.0, 2.0]}),
         "expect": Key(EXPECT, "The oracle: what the result must be.", "np.exp(x)"),
+        "equal_nan": Key(BOOL, "Whether NaN is expected where the oracle has NaN.", True),
+        "grad": Key(
+            BOOL, "Whether the gradient is verified too, against finite differences.", True
+        ),
         "tolerance": Key(
             TOLERANCE,
             "A tolerance for this case alone.",
             {"rtol": 1e-5, "atol": 1e-6, "reason": "..."},
-        ),
-        "equal_nan": Key(BOOL, "Whether NaN is expected where the oracle has NaN.", True),
-        "grad": Key(
-            BOOL, "Whether the gradient is verified too, against finite differences.", True
         ),
         "differences": Key(
             ListOf(DIFFERENCE, gaps=True),
@@ -556,6 +566,11 @@ VARIANT = Record(
     "a variant",
     {
         "api": Key(TEXT_OR_NULL, "The framework's name for the op.", "torch.softmax"),
+        "op_type": Key(
+            Choice(("function", "class", "decorator", "context")),
+            "What the API is in this framework, if not as in the op.",
+            "class",
+        ),
         "args": Key(
             Maybe(MapOf(TEXT_OR_NULL)),
             "Standard name to framework's name; null drops it.",
@@ -566,6 +581,10 @@ VARIANT = Record(
         ),
         "pack_to_tuple": Key(
             MAYBE_TEXT, "The keyword that takes all further arguments as one tuple.", "perm"
+        ),
+        "pack_as": Key(Choice(("Tuple", "List")), "What `pack_to_tuple` packs into.", "Tuple"),
+        "output_select_index": Key(
+            Maybe(WHOLE), "Which item of the returned tuple is the result.", 0
         ),
         "macro_template": Key(
             MAYBE_TEXT,
@@ -589,10 +608,11 @@ VARIANT = Record(
             "Imports that the code needs.",
             ["import jax"],
         ),
-        "op_type": Key(
-            Choice(("function", "class", "decorator", "context")),
-            "What the API is in this framework, if not as in the op.",
-            "class",
+        "min_version": Key(
+            MAYBE_TEXT, "The first version of the framework that this holds for.", "2.0"
+        ),
+        "max_version": Key(
+            MAYBE_TEXT, "The last version of the framework that this holds for.", "2.9"
         ),
         "example": Key(
             OneOf({str: WORDS, dict: MapOf(WORDS)}, "code, or a mapping from case id to code"),
@@ -603,16 +623,6 @@ VARIANT = Record(
         "untestable": Key(WORDS, "Why the example cannot be run.", "needs two hosts"),
         "notes": Key(
             TEXT, "How the framework differs, in MyST Markdown.", "The default axis is 0."
-        ),
-        "pack_as": Key(Choice(("Tuple", "List")), "What `pack_to_tuple` packs into.", "Tuple"),
-        "output_select_index": Key(
-            Maybe(WHOLE), "Which item of the returned tuple is the result.", 0
-        ),
-        "min_version": Key(
-            MAYBE_TEXT, "The first version of the framework that this holds for.", "2.0"
-        ),
-        "max_version": Key(
-            MAYBE_TEXT, "The last version of the framework that this holds for.", "2.9"
         ),
         "missing_message": Key(
             MAYBE_TEXT, "What ODL tools say where the mapping fails.", "no such op"
@@ -632,6 +642,8 @@ OP = Record(
     "an entry",
     {
         "operation": Key(WORDS, "The op's name.", "Softmax", required=True),
+        "aliases": Key(TEXTS, "Other names of the op.", ["softargmax"]),
+        "category": Key(TEXT, "Where the op stands in the navigation.", "Activations"),
         "description": Key(
             MAYBE_TEXT, "What is computed, in MyST Markdown.", "The softmax of `x`."
         ),
@@ -654,15 +666,13 @@ OP = Record(
             [{"name": "x", "type": "Tensor"}],
         ),
         "return_type": Key(TEXT_OR_NULL, "What the op returns.", "Tensor"),
-        "category": Key(TEXT, "Where the op stands in the navigation.", "Activations"),
-        "aliases": Key(TEXTS, "Other names of the op.", ["softargmax"]),
         "reference": Key(
             TEXT, "NumPy code that the cases' expressions may use.", "def softmax(x): ..."
         ),
-        "cases": Key(ListOf(CASE, gaps=True), "Inputs and oracles.", [{"id": "basic"}]),
         "tolerance": Key(
             TOLERANCE, "A tolerance for all cases.", {"rtol": 1e-5, "atol": 1e-6, "reason": "..."}
         ),
+        "cases": Key(ListOf(CASE, gaps=True), "Inputs and oracles.", [{"id": "basic"}]),
         "variants": Key(
             MapOf(
                 OneOf(

@@ -66,6 +66,18 @@ class _Spot(NamedTuple):
     items: list[Any] | None = None
     entries: dict[Any, tuple[Any, Any]] | None = None
     """Event of the key, and spot of the value."""
+    end: Any = None
+    """Event that a mapping ends with."""
+
+
+class Layout(NamedTuple):
+    """How a mapping is written; numbers are those of characters of the text."""
+
+    is_flow: bool
+    keys: dict[str, int]
+    """Where each key begins, in the order of the text."""
+    end: int
+    """Where the closing brace stands, or what follows the mapping."""
 
 
 @dataclass
@@ -125,6 +137,14 @@ class YamlDocument:
             )
             raw = raw[before:]
         return Source(event.style or "", line, column, raw)
+
+    def find_layout(self, path: KeyPath) -> Layout | None:
+        """Return how the mapping at `path` is written; None if there is none."""
+        spot = self._find_spot(path, exact=True)
+        if type(spot) is not _Spot or spot.entries is None:
+            return None
+        keys = {key: event.start_mark.index for key, (event, _) in spot.entries.items()}
+        return Layout(bool(spot.event.flow_style), keys, spot.end.start_mark.index)
 
     def _find_spot(self, path: KeyPath, *, exact: bool = False) -> Any:
         spot = self.root
@@ -359,8 +379,9 @@ class _Reader:
                 data[key] = value
                 entries[key] = (key_event, spot)
             path.pop()
+        end = events[self.index]
         self.index += 1
-        return data, _Spot(event, None, entries)
+        return data, _Spot(event, None, entries, end)
 
     def read_key(self, event: NodeEvent) -> str | None:
         """Return the key that comes next, as text; None if it cannot be one."""

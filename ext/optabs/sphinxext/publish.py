@@ -1,7 +1,7 @@
 """What is published beside the pages, for programs: files for each op, llms.txt, the sitemap.
 
     ops/softmax.md  ops/softmax.json  ops/softmax.yaml  badges/softmax.svg  badges/softmax.json
-    llms.txt  sitemap.xml
+    llms.txt  sitemap.xml  _static/optabs.schema.json
 
 The YAML is the entry itself, so op pages have no second copy of it among Sphinx's `_sources`.
 
@@ -25,6 +25,7 @@ from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
 
 from optabs.badge import make_badge
+from optabs.catalog.json_schema import write_schema
 from optabs.catalog.model import Op
 from optabs.categories import write_line
 from optabs.export import encode_json, export_op, replace_file
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LLMS_FILE, SITEMAP_FILE = "llms.txt", "sitemap.xml"
+SCHEMA_FILE = "_static/optabs.schema.json"
 
 
 def connect(app: Sphinx) -> None:
@@ -115,6 +117,7 @@ class _Publisher:
             for each, content in zip(page.files, self.render_page(page), strict=True):
                 replace_file(self.output / each, content)
         wanted |= self.write_lists()
+        replace_file(self.output / SCHEMA_FILE, write_schema().encode())
         for each in known.keys() - wanted.keys():
             if not has_own_file(self.app, each):
                 self.remove_file(each)
