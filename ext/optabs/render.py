@@ -204,9 +204,16 @@ def make_tab_context(
         "cases": [
             _make_case_context(case, key, judgements)
             for case in op.cases
-            if any(each.case is case for each in judgements)
+            if any(each.case is case and not _is_drawn(each) for each in judgements)
         ],
     }
+
+
+def _is_drawn(judgement: Judgement) -> bool:
+    """Whether a picture says all: the gradient of a curve, unless something is wrong with it."""
+    case, refusal = judgement.case, judgement.check.refusal
+    is_gradient = case is not None and case.is_curve and case.gradient is not None
+    return is_gradient and (judgement.verdict is Verdict.VERIFIED or refusal is not None)
 
 
 def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
@@ -299,7 +306,9 @@ def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Con
     own = [each for each in judgements if each.case is case]
     outputs = list(
         dict.fromkeys(
-            show_controls(each.record.stdout) for each in own if each.record and each.record.stdout
+            show_controls(each.record.stdout)
+            for each in own
+            if each.record and each.record.stdout and not case.is_curve
         )
     )
     return {

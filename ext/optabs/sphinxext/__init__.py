@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optabs.sphinxext import events, html, overviews
+from optabs.sphinxext import events, html, overviews, pictures
 from optabs.sphinxext.directives import OpsDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
 from optabs.sphinxext.parser import OpParser
@@ -35,4 +35,5 @@ def setup_extension(app: Sphinx) -> None:
     app.add_post_transform(WritePlain)
     html.add_nodes(app)
     overviews.add_overviews(app)
+    pictures.add_pictures(app)
     events.connect(app)
