@@ -14,11 +14,10 @@ cases:
     expect: np.sin(x)
     grad: true
     plot: curve
+    differences: [{frameworks: [fake_two], dtype: {result: float64}, reason: wide by nature}]
 variants:
   fake: {api: fakeframework.sin}
-  fake_two:
-    example: result = f2.sine(x)
-    notes: Not its own dtype.
+  fake_two: {example: result = f2.sine(x)}
 """
 
 ADD = """
@@ -49,7 +48,7 @@ def list_images(site):
 
 def test_a_curve_is_drawn_of_the_record(waves):
     result = waves.build("-n")
-    assert result.count("verified") == 3, result.output
+    assert result.count("verified") == 4, result.output
     page = waves.parse("ops/sine.html")
     figure = page.select_one("figure.optabs-picture")
     light, dark = figure.select("img")
@@ -61,7 +60,7 @@ def test_a_curve_is_drawn_of_the_record(waves):
     )
     assert "crosses 0 at 0. Gradient over x: from −0.99 at −3" in light["alt"]
     assert figure.get_text(" ", strip=True).startswith(
-        "One wave, 64 points: verified results of Fake; largest error"
+        "One wave, 64 points: verified results of Fake; also verified: Fake Two; largest error"
     )
     assert "Its gradient: verified results of Fake; largest error" in figure.get_text()
     images = list_images(waves)
@@ -98,6 +97,11 @@ def test_a_case_that_is_drawn_prints_no_numbers_and_its_gradient_takes_no_room(w
 def test_a_result_that_differs_is_not_drawn(waves):
     waves.edit("sine", "fakeframework.sin", "fakeframework.cos")
     waves.build()
+    caption = waves.parse("ops/sine.html").figure.get_text().strip()
+    assert caption.startswith("One wave, 64 points: verified results of Fake Two; largest error")
+    waves.edit("sine", "f2.sine", "f2.exponential")
+    (waves.folder / "_build/html/_images").rename(waves.folder / "before")
+    waves.build()
     page = waves.parse("ops/sine.html")
     assert page.select("figure") == []
     reason = "One wave: there is no picture, since no framework's results are verified."
@@ -113,16 +117,16 @@ def test_what_has_not_been_run_is_not_drawn(waves):
 def test_a_framework_with_a_result_of_its_own_is_not_drawn(waves):
     waves.edit(
         "sine",
-        "    plot: curve",
-        "    plot: curve\n    differences: [{frameworks: [fake], "
-        "expect: {result: np.cos(x)}, reason: it is another one}]",
+        "differences: [",
+        "differences: [{frameworks: [fake], expect: {result: np.cos(x)}, reason: it is its own}, ",
     )
     waves.edit("sine", "fakeframework.sin", "fakeframework.cos")
     result = waves.build()
     assert "differs" not in "".join(
         each for each in result.warnings if "sine" in each and ", fake," in each
     )
-    assert waves.parse("ops/sine.html").select("figure") == []
+    caption = waves.parse("ops/sine.html").figure.get_text().strip()
+    assert caption.startswith("One wave, 64 points: verified results of Fake Two; largest error")
 
 
 def test_a_grid_shows_inputs_and_result(waves):
@@ -161,8 +165,9 @@ def test_builds_give_the_same_bytes_and_a_build_without_changes_draws_nothing(
 
 def test_without_a_picture_nothing_is_imported_to_draw(site):
     site.write("sine", SINE.replace("    plot: curve\n", ""))
-    (site.folder / "conf.py").open("a").write(
-        "import sys\n"
+    conf = site.folder / "conf.py"
+    conf.write_text(
+        conf.read_text() + "import sys\n"
         "def check(app, exception):\n    assert 'matplotlib' not in sys.modules\n"
         "def setup(app):\n    app.connect('build-finished', check)\n"
     )
@@ -176,7 +181,8 @@ def test_a_changed_picture_is_written(waves):
     waves.edit("sine", "One wave", "A wave")
     waves.build()
     after = waves.list_times()
-    assert {name for name in before if before[name] != after[name]} == {"ops/sine.html"}
+    assert before["ops/sine.html"] != after["ops/sine.html"]
+    assert before["ops/add.html"] == after["ops/add.html"]
     assert waves.parse("ops/sine.html").figure.get_text().strip().startswith("A wave, 64 points")
 
 
@@ -202,7 +208,7 @@ def test_other_builders_have_the_words(waves, builder):
     waves.build(builder=builder)
     folder = waves.folder / "_build" / builder
     text = " ".join("".join(f.read_text() for f in folder.rglob("*") if f.is_file()).split())
-    assert "One wave, 64 points: verified results of Fake" in text
+    assert "One wave, 64 points: verified results of Fake;" in text
     assert "Sine over x: from" in text
 
 
