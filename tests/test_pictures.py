@@ -99,7 +99,7 @@ SINE = Picture(
     heights=(-1.0, 1.0),
 )
 GRIDS = Picture(
-    "cells", "Cells.", grids=(Grid("x", (("1", "2"), ("3", "4"))), Grid("result", (("4",),)))
+    "cells", "Cells.", grids=(Grid("x", (("1", "0.25"), ("$a$", "4"))), Grid("result", (("4",),)))
 )
 
 
@@ -140,7 +140,7 @@ def test_an_svg_is_small_and_says_all_in_text(tmp_path):
     assert svg.count("stroke-dasharray") == 2  # the gradient, and the gradient in the legend
     assert set(re.findall("#[0-9a-f]{6}", svg)) == set(DARK.values())
     cells = draw_picture(GRIDS, "light", "svg", tmp_path, "op").read_text()
-    assert re.findall(">([^<>]+)</text>", cells) == ["x", "1", "2", "3", "4", "result", "4"]
+    assert re.findall(">([^<>]+)</text>", cells) == ["x", "1", "0.25", "$a$", "4", "result", "4"]
 
 
 def test_what_is_drawn_is_kept_and_not_drawn_again(tmp_path):

@@ -32,6 +32,7 @@ _HEIGHT, _CELL = 2.6, 0.42
 _STYLES = ("solid", (0, (5, 2.5)))
 _RC: Mapping[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
+    "text.parse_math": False,
     "svg.hashsalt": "optabs",
     "font.family": "DejaVu Sans",  # which Matplotlib brings along
     "font.size": 9,
@@ -85,8 +86,12 @@ def _draw(picture: Picture, colours: Mapping[str, str], form: str) -> bytes:
 
 
 def _shorten(svg: str) -> str:
-    """Return an SVG without what does not show: a tenth of a point is fine enough."""
-    svg = re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found[0]):.1f}", svg)
+    """Return an SVG without what does not show: a tenth of a point is fine enough for a place."""
+
+    def round_places(tag: re.Match[str]) -> str:
+        return re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", tag[0])
+
+    svg = re.sub("<[^>]*>", round_places, svg)  # not the numbers that are text
     svg = svg.replace("font-size: 9px; font-family: 'DejaVu Sans'; ", "")
     svg = f'<svg style="font: 9px system-ui, sans-serif"{svg[svg.index("<svg") + 4 :]}'
     svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)
