@@ -47,6 +47,7 @@ lint: $(VENV)/installed-tests ## style and types
 bench: $(VENV)/installed ## measure what Optabs costs, as ratios
 	@$(OPTABS) envs --framework torch
 	@$(RUN) bench/execute.py
+	@$(RUN) bench/render.py
 
 mutation: $(VENV)/installed-mutation ## count the faults that the tests of comparing and judging notice
 	@$(RUN) bench/mutate.py

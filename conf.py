@@ -1,4 +1,5 @@
 # The Optabs site.
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ version = release = __version__
 author = "the Optabs authors"
 copyright = "the Optabs authors"
 
-extensions = ["optabs"]
+extensions = ["optabs", "optabs.sphinxext.mathml"]
 exclude_patterns = [
     "_build",
     ".*",
@@ -20,20 +21,26 @@ exclude_patterns = [
     "ext",
     "README.md",
 ]
-templates_path = ["_templates"]
+templates_path = ["_templates/site", "_templates"]
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 nitpicky = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Optabs"
-html_static_path = []
+html_favicon = "_static/optabs.svg"
+html_css_files = ["optabs-site.css"]
 html_theme_options = {
     "collapse_navigation": True,
+    "search_bar_text": "Search ops, APIs, notes ...",
     "show_prev_next": False,
-    "secondary_sidebar_items": ["page-toc"],
-    "footer_start": ["copyright"],
-    "footer_end": [],
+    # The tabs of an op are its contents already.
+    "secondary_sidebar_items": {"guide/*": ["page-toc"]},
 }
-html_sidebars = {"matrix": [], "health": []}
-html_context = {"default_mode": "auto"}
+html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "matrix": [], "health": []}
+# Where the sources are, as https://.../owner/name: pages then lead to themselves there.
+repository = os.environ.get("OPTABS_REPOSITORY", "")
+if repository:
+    optabs_edit_url = f"{repository}/edit/main/{{path}}"
+    optabs_report_url = f"{repository}/issues/new?title={{op}}"
+html_context = {"optabs_repository": repository}

@@ -292,6 +292,12 @@
     const about = example?.querySelectorAll(".optabs-output, .optabs-proof") ?? [];
     side.append(...[...about].map((each) => each.cloneNode(true)));
     if (!code) side.append(make("p", { className: "optabs-proof" }, "No such example: see its tab."));
+    const panel = group.panels.find((each) => each.dataset.framework === key);
+    const notes = panel.querySelector(".optabs-notes")?.cloneNode(true);
+    if (notes) {
+      for (const each of notes.querySelectorAll("[id]")) each.removeAttribute("id");
+      side.append(notes);
+    }
     return side;
   };
 

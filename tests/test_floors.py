@@ -41,6 +41,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "background",
         "crosscheck",
         "stability",
+        "symbols",
+        "badge",
+        "twin",
+        "categories",
+        "summary",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )

@@ -44,23 +44,25 @@ def build_export(
             }
             for key, framework in registry.frameworks.items()
         ],
-        "ops": [
-            {
-                "operation": op.operation,
-                "docname": pages.get(op.place.file, op.page),
-                "category": op.category,
-                "variants": {
-                    key: _export_variant(op, key, report) for key in registry.sort_keys(op.variants)
-                },
-            }
-            for op in ops
-        ],
+        "ops": [export_op(op, registry, report, pages.get(op.place.file, op.page)) for op in ops],
+    }
+
+
+def export_op(op: Op, registry: Registry, report: Report, docname: str) -> dict[str, Any]:
+    """Return an op's part of the export."""
+    return {
+        "operation": op.operation,
+        "docname": docname,
+        "category": op.category,
+        "variants": {
+            key: _export_variant(op, key, report) for key in registry.sort_keys(op.variants)
+        },
     }
 
 
 def write_export(export: dict[str, Any], file: Path) -> None:
     """Write the export, unless the file holds it already."""
-    _write_text(json.dumps(export, indent=1, ensure_ascii=False, sort_keys=False) + "\n", file)
+    replace_file(file, encode_json(export))
 
 
 def write_matrix(matrix: dict[str, Any], file: Path, docnames: dict[str, str]) -> None:
@@ -74,15 +76,22 @@ def write_matrix(matrix: dict[str, Any], file: Path, docnames: dict[str, str]) -
     for row in matrix["rows"]:
         page = docnames.get(row["file"] or "", "")
         writer.writerow([row["name"], row["category"], page, *row["cells"]])
-    _write_text(text.getvalue(), file)
+    replace_file(file, text.getvalue().encode())
 
 
-def _write_text(text: str, file: Path) -> None:
-    if not file.exists() or file.read_text(encoding="utf-8") != text:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_name(f"{file.name}.new")
-        new.write_text(text, encoding="utf-8")
-        new.replace(file)
+def encode_json(content: dict[str, Any]) -> bytes:
+    """Return a JSON document as it is published."""
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Give a file its content in one step; one that holds it already is not touched."""
+    if file.is_file() and file.read_bytes() == content:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name(f"{file.name}.new")
+    new.write_bytes(content)
+    new.replace(file)
 
 
 def _find_version(key: str, targets: Sequence[Target]) -> str | None:

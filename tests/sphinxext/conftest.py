@@ -138,7 +138,8 @@ class Site:
         return {
             file.relative_to(folder).as_posix(): file.stat().st_mtime_ns
             for file in folder.rglob("*.html")
-            if not {"genindex", "search"} & {file.stem, file.parent.name}  # by every build
+            # These are written by every build that writes anything.
+            if not {"genindex", "op-index", "search", "404"} & {file.stem, file.parent.name}
         }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optabs.sphinxext import events, html, overviews, pictures
-from optabs.sphinxext.directives import OpsDirective
+from optabs.sphinxext import events, head, html, overviews, pictures, publish
+from optabs.sphinxext.browse import WriteLists
+from optabs.sphinxext.directives import OpsDirective, SummaryDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
 from optabs.sphinxext.parser import OpParser
 from optabs.sphinxext.transforms import GroupTabs, WritePlain
@@ -31,9 +32,13 @@ def setup_extension(app: Sphinx) -> None:
     app.add_domain(OpDomain)
     app.add_role("op", OpRole())
     app.add_directive("ops", OpsDirective)
+    app.add_directive("summary", SummaryDirective)
     app.add_post_transform(GroupTabs)
     app.add_post_transform(WritePlain)
+    app.add_post_transform(WriteLists)
     html.add_nodes(app)
     overviews.add_overviews(app)
     pictures.add_pictures(app)
     events.connect(app)
+    publish.connect(app)
+    head.connect(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import jinja2
 from optabs.apis import list_api_faults
 from optabs.background import BackgroundRun, Work
 from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
+from optabs.categories import Category, list_categories, write_line
 from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
@@ -31,6 +32,8 @@ from optabs.render import (
 from optabs.run.targets import Target, find_reference, find_targets
 from optabs.snippet import NoSnippet, build_snippet
 from optabs.sphinxext.links import Links
+from optabs.summary import make_category_context, make_summary_context
+from optabs.symbols import Symbol, index_symbols
 from optabs.verify import Report, Tally, judge_plan
 
 
@@ -57,6 +60,8 @@ class Build:
         self.run: BackgroundRun | None = None
         self.written: set[str] = set()
         """The documents that this build has written."""
+        self.has_navigation = False
+        """Whether op pages show our navigation."""
         self.kept_patterns: list[str] = []
         self.used_patterns: list[str] = []
         """`exclude_patterns` as the project has it, and while Sphinx looks for documents."""
@@ -170,6 +175,16 @@ class Build:
                 names.setdefault(alias, op)
         return names
 
+    @cached_property
+    def symbols(self) -> Mapping[str, list[Symbol]]:
+        """The frameworks' names for ops, by each of their spellings."""
+        return index_symbols(self._ops.values(), self.registry)
+
+    def find_symbol(self, name: str) -> Symbol | None:
+        """Return the symbol of that name, or of that name with its op: ``jax.vjp (Vjp)``."""
+        symbols = self.symbols.get(name.partition(" ")[0], ())
+        return next((each for each in symbols if name in (each.name, each.qualified_name)), None)
+
     def find_code(self, op: Op, case: Case, variant: Variant) -> str | None:
         """Return the code of a case in a framework, None where there is none."""
         key = (op.place, variant.framework, case.id)
@@ -210,7 +225,7 @@ class Build:
                 [
                     str(entry.path),
                     entry.op.operation if entry.op else None,
-                    entry.op.category if entry.op else None,
+                    [entry.op.category, write_line(entry.op)] if entry.op else None,
                     [
                         [key, variant.unsupported is None]
                         for key, variant in (entry.op.variants if entry.op else {}).items()
@@ -219,6 +234,31 @@ class Build:
                 for entry in self.catalog.entries
             ]
         )
+
+    @cached_property
+    def categories(self) -> list[Category]:
+        """The categories of all ops that have a page."""
+        return list_categories(self._ops.values())
+
+    @cached_property
+    def _category_of(self) -> dict[str, Category]:
+        return {op.place.file: each for each in self.categories for op in each.ops}
+
+    def find_category(self, op: Op) -> Category:
+        """Return the category in which an op is listed."""
+        return self._category_of[op.place.file]
+
+    def hash_navigation(self, op: Op) -> str:
+        """Return a hash of what an op's page shows of others: categories, the ops of its own."""
+        return self._navigations[self.find_category(op).anchor] if self.has_navigation else ""
+
+    @cached_property
+    def _navigations(self) -> dict[str, str]:
+        names = [[each.label, each.anchor] for each in self.categories]
+        return {
+            each.anchor: hash_parts(names, [[op.operation, str(op.path)] for op in each.ops])
+            for each in self.categories
+        }
 
     # --- evidence ---------------------------------------------------------------------------------
 
@@ -245,6 +285,24 @@ class Build:
             assert self.report is not None
             self._pictures[file] = make_pictures(self._ops[file], self.registry, self.report)
         return self._pictures[file]
+
+    def get_summary_context(self) -> Context:
+        """Return what the home page shows of all ops."""
+        assert self.report is not None
+        return make_summary_context(self._ops.values(), self.registry, self.report)
+
+    def get_category_context(self, category: Category) -> list[Context]:
+        """Return what the page of a category shows of its ops."""
+        assert self.report is not None
+        return make_category_context(category, self.report)
+
+    def hash_lists(self) -> str:
+        """Return a hash of what the home page and lists of ops show beside their claims."""
+        if "" not in self._digests:
+            self._digests[""] = hash_parts(
+                self.get_summary_context(), *map(self.get_category_context, self.categories)
+            )
+        return self._digests[""]
 
     def hash_evidence(self, file: str) -> str:
         """Return a hash of what a page shows beside its claims."""

@@ -1,15 +1,23 @@
-"""The `ops` directive: all ops of the catalogue, by category."""
+"""The directives: all ops of the catalogue by category, and what has been proved of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx import addnodes
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from optabs.catalog.model import Entry, Op
+from optabs.categories import sort_ops
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
+from optabs.sphinxext.nodes import op_listing, op_summary
+
+logger = logging.getLogger(__name__)
 
 
 class OpsDirective(SphinxDirective):
@@ -21,19 +29,16 @@ class OpsDirective(SphinxDirective):
         domain = self.env.domains["op"]
         assert isinstance(domain, OpDomain)
         domain.note_listing(self.env.docname)
-        ops = sorted(
-            (entry.op for entry in build.pages.values() if entry.op),
-            key=lambda op: (op.operation.casefold(), op.place),
-        )
+        ops = sort_ops(entry.op for entry in build.pages.values() if entry.op)
         faulty = [entry for entry in build.pages.values() if entry.op is None]
+        listing = op_listing()
+        for category in build.categories:
+            listing += nodes.rubric("", category.label)
+            listing += nodes.bullet_list("", *map(self._make_item, category.ops))
         found: list[nodes.Node] = [
-            self._make_toctree([*(op.path for op in ops), *(entry.path for entry in faulty)])
+            self._make_toctree([*(op.path for op in ops), *(entry.path for entry in faulty)]),
+            listing,
         ]
-        # What has no category comes last.
-        for category in sorted({op.category for op in ops}, key=lambda name: (not name, name)):
-            found.append(nodes.rubric("", category or "Without a category"))
-            items = [self._make_item(op) for op in ops if op.category == category]
-            found.append(nodes.bullet_list("", *items))
         if faulty:
             found.append(nodes.rubric("", "Entries with errors"))
             found.append(nodes.bullet_list("", *map(self._make_faulty_item, faulty)))
@@ -83,3 +88,24 @@ class OpsDirective(SphinxDirective):
         paragraph = nodes.paragraph("", "", title, nodes.Text(text))
         self.set_source_info(paragraph)
         return nodes.list_item("", paragraph)
+
+
+class SummaryDirective(SphinxDirective):
+    """Shows what has been proved, and leads to the ops. Option `ops`: names to lead to at once."""
+
+    option_spec: ClassVar[dict[str, Callable[[str], Any]] | None] = {"ops": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        """See Directive."""
+        domain = self.env.domains["op"]
+        assert isinstance(domain, OpDomain)
+        domain.note_listing(self.env.docname)
+        names = str(self.options.get("ops", "")).split()
+        for name in names:
+            domain.note_link(self.env.docname, "op", name)
+            if get_build(self.env).find_op(name) is None:
+                warning = "there is no op %r; `:ops:` takes the names of ops"
+                logger.warning(
+                    warning, name, location=self.get_location(), type="optabs", subtype="op"
+                )
+        return [op_summary(names=names)]

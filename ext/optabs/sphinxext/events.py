@@ -22,6 +22,7 @@ from optabs.export import build_export, write_export, write_matrix
 from optabs.ledger import Ledger
 from optabs.project import Project, open_project
 from optabs.records import Verdict, hash_parts
+from optabs.sphinxext import browse
 from optabs.sphinxext.build import Build, hash_files, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
@@ -47,7 +48,9 @@ def connect(app: Sphinx) -> None:
     app.connect("env-updated", on_env_updated)
     app.connect("doctree-resolved", on_doctree_resolved)
     app.connect("html-collect-pages", on_html_collect_pages)
+    app.connect("html-collect-pages", browse.on_html_collect_pages)
     app.connect("html-page-context", on_html_page_context)
+    app.connect("html-page-context", browse.on_html_page_context, priority=400)  # before themes
     app.connect("build-finished", on_build_finished)
 
 
@@ -67,13 +70,36 @@ def on_config_inited(app: Sphinx, config: Config) -> None:
             raise OptabsError(
                 f"optabs_time_limit is {config.optabs_time_limit!r}", "give a number of seconds"
             )
-        catalog = _open_project(app).catalog[0]
+        project = _open_project(app)
+        catalog = project.catalog[0]
         if not catalog.is_relative_to(app.srcdir):
             raise OptabsError(
                 f"optabs_catalog is {config.optabs_catalog!r}, outside of {app.srcdir}",
                 "pages can only be made of files in Sphinx's source folder",
             )
     config.html_static_path.insert(0, str(find_assets("_static")))
+    config.exclude_patterns = [
+        *config.exclude_patterns,
+        *map(_escape_pattern, _list_output_folders(app, project.build)),
+    ]
+    config.templates_path.append(str(find_assets("_templates")))
+
+
+def _list_output_folders(app: Sphinx, build: Path) -> list[str]:
+    """Return the folders in the source folder that hold what was built.
+
+    What is published beside the pages is Markdown and YAML, too: none of it is a source. Every
+    output folder is listed, whichever of them is written now: a change would make Sphinx read all.
+    """
+    root = Path(app.srcdir)
+    folders = {build, Path(app.outdir)}
+    for pattern in ("*/.buildinfo", "*/*/.buildinfo"):
+        folders |= {file.parent for file in root.glob(pattern)}
+    return sorted(
+        folder.relative_to(root).as_posix()
+        for folder in folders
+        if root in folder.parents and folders.isdisjoint(folder.parents)
+    )
 
 
 @contextmanager
@@ -136,6 +162,7 @@ def on_builder_inited(app: Sphinx) -> None:
     domain = app.env.domains["op"]
     assert isinstance(domain, OpDomain)
     domain.build = build
+    build.has_navigation = browse.has_navigation(app.builder)
     # Only while Sphinx looks for documents: every change of the setting itself makes it read all.
     build.kept_patterns = app.config.exclude_patterns
     build.used_patterns = [*build.kept_patterns, *map(_escape_pattern, excluded)]
@@ -272,7 +299,13 @@ def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
     parts: dict[str, list[object]] = {}
     for path, entry in build.pages.items():
         if entry.op:
-            parts[find_docname(env, path)] = [*look, build.hash_evidence(entry.file)]
+            parts[find_docname(env, path)] = [
+                *look,
+                build.hash_evidence(entry.file),
+                build.hash_navigation(entry.op),
+            ]
+    for docname in domain.data["listings"]:
+        parts[docname] = [*look, build.hash_lists()]
     for docname in domain.data["links"]:
         parts.setdefault(docname, []).append(domain.list_links(docname))
     for docname in domain.data["overviews"]:
@@ -327,11 +360,13 @@ def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], st
 def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
-    """Give our style and script to pages of ops and of all ops."""
+    """Give our style and script to pages of ops and of all ops; the style to lists of ops."""
     data = app.env.domains["op"].data
     pages = ChainMap(data["claims"], data["overviews"])
-    if pagename in pages or (app.builder.name == "singlehtml" and pages):
+    needs_script = pagename in pages or (app.builder.name == "singlehtml" and pages)
+    if needs_script or pagename in data["listings"] or "optabs_navigation" in context:
         app.add_css_file("optabs.css")
+    if needs_script:
         app.add_js_file("optabs.js")
 
 

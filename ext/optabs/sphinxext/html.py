@@ -18,14 +18,17 @@ from sphinx.util.osutil import relative_uri
 
 from optabs.records import hash_parts
 from optabs.render import begin_sentence, split_code
+from optabs.sphinxext.browse import visit_op_listing, visit_op_summary
 from optabs.sphinxext.domain import get_build
 from optabs.sphinxext.nodes import (
     op_case,
     op_crosscheck,
+    op_listing,
     op_notes,
     op_notice,
     op_parameters,
     op_signature,
+    op_summary,
     op_tabs,
 )
 
@@ -99,14 +102,22 @@ def _choose_class(kind: Any) -> str:
     return STANDARD_TYPES.get(kind, "") if marked else ""
 
 
+_LITERAL = re.compile(r'<code class="docutils literal notranslate">(.*?)</code>', re.DOTALL)
+
+
 def render_node(translator: HTML5Translator, node: nodes.Node) -> Markup:
-    """Return the HTML that the writer makes of a node."""
+    """Return the HTML that the writer makes of a node, without the frames of words in code."""
     body, translator.body = translator.body, []
     try:
         node.walkabout(translator)
-        return Markup("".join(translator.body))
+        return Markup(_LITERAL.sub(_unframe, "".join(translator.body)))
     finally:
         translator.body = body
+
+
+def _unframe(found: re.Match[str]) -> str:
+    words = re.sub(r'<span class="pre">|</span>', "", found[1])
+    return f'<code class="literal" translate="no">{words}</code>'
 
 
 def _write(translator: HTML5Translator, template: str, **context: Any) -> None:
@@ -196,5 +207,7 @@ def add_nodes(app: Sphinx) -> None:
     app.add_node(op_parameters, html=(visit_op_parameters, None))
     app.add_node(op_notice, html=(visit_op_notice, None))
     app.add_node(op_tabs, html=(visit_op_tabs, None))
+    app.add_node(op_listing, html=(visit_op_listing, None))
+    app.add_node(op_summary, html=(visit_op_summary, None))
     app.add_node(op_case)
     app.add_node(op_notes)

@@ -33,5 +33,13 @@ class op_notes(nodes.General, nodes.Element):  # noqa: N801
     """How a framework differs, in the entry's own words."""
 
 
+class op_listing(nodes.General, nodes.Element):  # noqa: N801
+    """All ops by category. Its children are what builders without pages of categories show."""
+
+
+class op_summary(nodes.General, nodes.Element):  # noqa: N801
+    """What has been proved. Attribute: `names`, of the ops to lead to."""
+
+
 class op_tabs(nodes.General, nodes.Element):  # noqa: N801
     """The frameworks' sections of a page, grouped for HTML. `prefix` is put before their ids."""

@@ -11,7 +11,7 @@ from sphinx.parsers import Parser
 
 from optabs.catalog.model import Case, Entry, Op, Text, Variant
 from optabs.render import make_anchor
-from optabs.sphinxext.domain import OpDomain, get_build, refer_to_op
+from optabs.sphinxext.domain import OpDomain, get_build, make_index_node, refer_to_op
 from optabs.sphinxext.myst import render_myst
 from optabs.sphinxext.nodes import (
     op_case,
@@ -22,6 +22,7 @@ from optabs.sphinxext.nodes import (
     op_pictures,
     op_signature,
 )
+from optabs.symbols import list_symbols
 
 if TYPE_CHECKING:
     from docutils.transforms import Transform
@@ -88,6 +89,9 @@ class _PageMaker:
             self.make_variant_section(op, op.variants[key])
             for key in self.build.registry.sort_keys(op.variants)
         ]
+        index = make_index_node(op, list_symbols(op, self.build.registry))
+        index.source, index.line = self.document["source"], op.place.line
+        page += index
         if faults:
             page += op_notice(title="This entry has errors", lines=faults)
         page += op_signature(file=op.place.file)
