@@ -19,6 +19,7 @@ from optabs.pictures import (
     Picture,
     _choose_heights,
     _describe_curve,
+    _join_heights,
     _split_curve,
 )
 
@@ -26,9 +27,7 @@ XS = [-6 + 12 * number / 127 for number in range(128)]
 
 
 def make_curve(label, function):
-    points = [(x, function(x)) for x in XS]
-    low, high = _choose_heights([[y for _, y in points]])
-    return Curve(label, tuple(_split_curve(points, low, high)))
+    return Curve(label, _split_curve(XS, [function(x) for x in XS]))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +48,10 @@ def make_curve(label, function):
             "0 from −6 to −3.07; 0 from 3.07 to 6; jumps at −3.02, 3.02.",
         ),
         (lambda x: 2.5, "Op: 2.5 for x from -6 to 6."),
+        (
+            lambda x: -1 / x**2,
+            "Op over x: from 0 at −6 to 0 at 6; lowest −448 at −0.05.",
+        ),
         (
             lambda x: math.nan if x < 0 else math.sqrt(x),
             "Op over x: from 0.217 at 0.047 to 2.45 at 6.",
@@ -74,6 +77,7 @@ def test_what_is_seen_of_a_curve_is_said(function, words):
         (lambda x: 1 / x, 2),
         (lambda x: 1 / (x - 0.1), 2),
         (math.tan, 5),
+        (lambda x: -1 / x**2, 1),
         (lambda x: math.inf if abs(x) < 1 else x, 2),
     ],
 )
@@ -84,11 +88,18 @@ def test_a_line_is_drawn_only_where_nothing_jumps(function, count):
 
 
 def test_poles_leave_room_for_the_rest():
-    low, high = _choose_heights([[1 / x for x in XS]])
+    low, high = _choose_heights([1 / x for x in XS])
     assert -8 < low < -1
     assert 1 < high < 8
-    assert _choose_heights([[x * x for x in XS]]) == (min(x * x for x in XS), 36.0)
-    assert _choose_heights([[0.0, 0.0], [1.0, math.nan]]) == (0.0, 1.0)
+    assert _choose_heights([x * x for x in XS]) == (min(x * x for x in XS), 36.0)
+    assert _choose_heights([0.5, math.nan, math.inf]) == (0.5, 0.5)
+
+
+def test_the_gradient_leaves_room_for_its_function():
+    assert _join_heights([("op", [0.0, 1.0]), ("gradient", [-0.5, 1.5])]) == (-0.5, 1.5)
+    assert _join_heights([("op", [0.0, 1.0]), ("gradient", [-5.0, 50.0])]) == (-1.0, 2.0)
+    assert _join_heights([("op", [1.0, 1.0]), ("gradient", [0.0, 0.0])]) == (0.0, 1.0)
+    assert _join_heights([("op", [0.0, 1.0])]) == (0.0, 1.0)
 
 
 SINE = Picture(

@@ -6,7 +6,7 @@ Nothing here draws. A case that no framework is verified in gives no picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -167,14 +167,10 @@ def _make_curves(op: Op, case: Case, registry: Registry, report: Report) -> Pict
             caption += f" Its gradient: {_describe_proof(proved, registry)}"
         else:
             caption += " Its gradient is not drawn, since no framework's is verified."
-    low, high = _choose_heights([found for _, found in sources])
-    curves = tuple(
-        Curve(label, tuple(_split_curve(list(zip(xs, found, strict=True)), low, high)))
-        for label, found in sources
-    )
+    curves = tuple(Curve(label, _split_curve(xs, found)) for label, found in sources)
     axis = over.name if over else "index"
     alternative = " ".join(_describe_curve(curve, axis) for curve in curves)
-    return Picture(case.id, caption, alternative, curves, axis, bool(over), (low, high))
+    return Picture(case.id, caption, alternative, curves, axis, bool(over), _join_heights(sources))
 
 
 def _read_heights(judgement: Judgement, name: str) -> list[float]:
@@ -185,36 +181,41 @@ def _read_heights(judgement: Judgement, name: str) -> list[float]:
     return [float(value) for value in found.values if not isinstance(value, complex)]
 
 
-def _choose_heights(found: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return from where to where the vertical axis goes: poles would leave no room for the rest."""
-    bounds = []
-    for heights in found:
-        ordered = sorted(filter(math.isfinite, heights)) or [0.0]
-        margin = len(ordered) // 20
-        low, high = ordered[margin], ordered[-1 - margin]
-        room = high - low
-        if room and ordered[-1] - ordered[0] > _CUT * room:
-            bounds.append((max(low - room, ordered[0]), min(high + room, ordered[-1])))
-        else:
-            bounds.append((ordered[0], ordered[-1]))
-    return min(low for low, _ in bounds), max(high for _, high in bounds)
+def _join_heights(sources: Sequence[tuple[str, Sequence[float]]]) -> tuple[float, float]:
+    """Return from where to where the vertical axis goes; a gradient takes two thirds at most."""
+    (low, high), *others = (_choose_heights(found) for _, found in sources)
+    room = high - low or math.inf
+    return (
+        min([low, *(max(each, low - room) for each, _ in others)]),
+        max([high, *(min(each, high + room) for _, each in others)]),
+    )
 
 
-def _split_curve(points: list[Point], low: float, high: float) -> Iterator[tuple[Point, ...]]:
-    """Yield the pieces of a curve: what lies between two points is drawn where it is near both."""
-    steps = [b[1] - a[1] for a, b in pairwise(points)]
-    piece: list[Point] = []
-    for number, point in enumerate(points):
-        if piece and _is_jump(steps, number - 1, (high - low) * _LEAST_JUMP):
-            yield tuple(piece)
-            piece = []
+def _choose_heights(found: Sequence[float]) -> tuple[float, float]:
+    """Return which heights of a curve are shown: poles would leave no room for the rest."""
+    ordered = sorted(filter(math.isfinite, found)) or [0.0]
+    margin = len(ordered) // 20
+    low, high = ordered[margin], ordered[-1 - margin]
+    room = high - low
+    if not room or ordered[-1] - ordered[0] <= _CUT * room:
+        return ordered[0], ordered[-1]
+    return max(low - room / 2, ordered[0]), min(high + room / 2, ordered[-1])
+
+
+def _split_curve(xs: Sequence[float], found: Sequence[float]) -> tuple[tuple[Point, ...], ...]:
+    """Return the pieces of a curve: what lies between two points is drawn where it is near both."""
+    low, high = _choose_heights(found)
+    # What is beyond the shown heights is not seen to be steep.
+    steps = [b - a for a, b in pairwise(min(max(y, low), high) for y in found)]
+    pieces: list[list[Point]] = [[]]
+    for number, point in enumerate(zip(xs, found, strict=True)):
+        if number and _is_jump(steps, number - 1, (high - low) * _LEAST_JUMP):
+            pieces.append([])
         if math.isfinite(point[1]):
-            piece.append(point)
-        elif piece:
-            yield tuple(piece)
-            piece = []
-    if piece:
-        yield tuple(piece)
+            pieces[-1].append(point)
+        else:
+            pieces.append([])
+    return tuple(tuple(piece) for piece in pieces if piece)
 
 
 def _is_jump(steps: list[float], number: int, least: float) -> bool:
@@ -289,4 +290,4 @@ def _write_number(value: float, room: float) -> str:
     """Return a number to a thousandth of the `room` that all numbers of its kind take."""
     if room:
         value = round(value, 3 - math.floor(math.log10(room)))
-    return f"{value + 0.0:.3g}".replace("-", "−")
+    return f"{float(f'{value + 0.0:.3g}'):g}".replace("-", "−")
