@@ -110,7 +110,9 @@ SINE = Picture(
     heights=(-1.0, 1.0),
 )
 GRIDS = Picture(
-    "cells", "Cells.", grids=(Grid("x", (("1", "0.25"), ("$a$", "4"))), Grid("result", (("4",),)))
+    "cells",
+    "Cells.",
+    grids=(Grid("x", (("1", "0.25"), ("$a$", "1.23456"))), Grid("result", (("4",),))),
 )
 
 
@@ -151,7 +153,16 @@ def test_an_svg_is_small_and_says_all_in_text(tmp_path):
     assert svg.count("stroke-dasharray") == 2  # the gradient, and the gradient in the legend
     assert set(re.findall("#[0-9a-f]{6}", svg)) == set(DARK.values())
     cells = draw_picture(GRIDS, "light", "svg", tmp_path, "op").read_text()
-    assert re.findall(">([^<>]+)</text>", cells) == ["x", "1", "0.25", "$a$", "4", "result", "4"]
+    assert "DejaVu" not in svg + cells
+    assert re.findall(">([^<>]+)</text>", cells) == [
+        "x",
+        "1",
+        "0.25",
+        "$a$",
+        "1.23456",
+        "result",
+        "4",
+    ]
 
 
 def test_what_is_drawn_is_kept_and_not_drawn_again(tmp_path):
@@ -167,6 +178,7 @@ def test_what_is_drawn_is_kept_and_not_drawn_again(tmp_path):
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()) == file
     assert file.read_text() == "kept"
+    assert draw_picture(replace(SINE, caption="Other."), "light", "svg", tmp_path, "op") == file
     others = [
         draw_picture(replace(SINE, axis="y"), "light", "svg", tmp_path, "op"),
         draw_picture(SINE, "dark", "svg", tmp_path, "op"),

@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -49,7 +49,8 @@ def draw_picture(picture: Picture, mode: str, form: str, folder: Path, name: str
     `mode` is light or dark, `form` svg or pdf; `name` begins the file's name.
     """
     style = [Path(__file__).read_text(encoding="utf-8"), version("matplotlib")]
-    digest = hash_parts(asdict(picture), mode, form, style)[:12]
+    shown = asdict(replace(picture, caption="", alternative=""))
+    digest = hash_parts(shown, mode, form, style)[:12]
     file = folder / f"{name}-{mode}-{digest}.{form}"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,11 +93,11 @@ def _shorten(svg: str) -> str:
         return re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", tag[0])
 
     svg = re.sub("<[^>]*>", round_places, svg)  # not the numbers that are text
-    svg = svg.replace("font-size: 9px; font-family: 'DejaVu Sans'; ", "")
+    svg = svg.replace("font-family: 'DejaVu Sans'; ", "").replace("font-size: 9px; ", "")
     svg = f'<svg style="font: 9px system-ui, sans-serif"{svg[svg.index("<svg") + 4 :]}'
     svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)
     svg = re.sub(r' (transform="rotate\(-0 [^"]*"|id="\w+_\d+")', "", svg)
-    svg = re.sub(r"\s+", " ", svg.replace("> <", "><"))
+    svg = re.sub(r"\s+", " ", svg).replace("> <", "><")
     return svg.replace("<g></g>", "").strip() + "\n"
 
 
