@@ -21,12 +21,13 @@ exclude_patterns = [
     "ext",
     "README.md",
 ]
-templates_path = ["_templates/site", "_templates"]
+templates_path = ["_templates"]
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 nitpicky = True
 
-html_theme = "pydata_sphinx_theme"
+html_theme = "site"
+html_theme_path = ["_templates"]
 html_title = "Optabs"
 html_favicon = "_static/optabs.svg"
 html_css_files = ["optabs-site.css"]
