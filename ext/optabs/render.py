@@ -210,10 +210,10 @@ def make_tab_context(
 
 
 def _is_drawn(judgement: Judgement) -> bool:
-    """Whether a picture says all: the gradient of a curve, unless something is wrong with it."""
-    case, refusal = judgement.case, judgement.check.refusal
-    is_gradient = case is not None and case.is_curve and case.gradient is not None
-    return is_gradient and (judgement.verdict is Verdict.VERIFIED or refusal is not None)
+    """Whether a picture says all: of a curve and its gradient, unless something is wrong."""
+    if judgement.case is None or not judgement.case.is_curve:
+        return False
+    return judgement.verdict is Verdict.VERIFIED or judgement.check.refusal is not None
 
 
 def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
