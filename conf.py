@@ -38,7 +38,13 @@ html_theme_options = {
     # The tabs of an op are its contents already.
     "secondary_sidebar_items": {"guide/*": ["page-toc"]},
 }
-html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "matrix": [], "health": []}
+html_sidebars = {
+    "**": ["sidebar-nav-bs"],
+    "index": [],
+    "matrix": [],
+    "differences": [],
+    "health": [],
+}
 # Where the sources are, as https://.../owner/name: pages then lead to themselves there.
 repository = os.environ.get("OPTABS_REPOSITORY", "")
 if repository:

@@ -535,3 +535,164 @@
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", onParsed);
   else onParsed();
 })();
+
+/* --- What differs: between two frameworks, and of what is looked for. Without this it is the whole list. --- */
+(() => {
+  "use strict";
+  const PAIR = "optabs-pair"; // one choice for this page and those of ops
+  const KEPT_MS = 200;
+
+  const readStored = () => {
+    try {
+      return localStorage.getItem(PAIR) ?? "";
+    } catch {
+      return ""; // storage is blocked
+    }
+  };
+
+  const make = (name, properties = {}, ...children) => {
+    const element = Object.assign(document.createElement(name), properties);
+    element.append(...children);
+    return element;
+  };
+
+  const readKeys = (text) => text.split(" ");
+
+  const enhance = (root) => {
+    const form = root.querySelector(".optabs-filters");
+    const status = form.querySelector("[role=status]");
+    const { from, to, find } = form.elements;
+    const place = root.querySelector("#differs-arguments");
+    const hint = place.querySelector("p");
+    const changed = JSON.parse(place.querySelector("script").textContent).slice(0, -1);
+    const items = [...root.querySelectorAll("li[data-against]")].map((item) => ({
+      item,
+      keys: readKeys(item.dataset.keys),
+      against: readKeys(item.dataset.against),
+      text: [item.closest("section").querySelector("h2").firstChild, item.closest("article").querySelector("h3"), item]
+        .map((each) => each.textContent).join(" ").toLowerCase(),
+    }));
+    const outputs = [...root.querySelectorAll("details > div[data-keys]")].map((output) => ({ output, keys: readKeys(output.dataset.keys) }));
+    const sections = [...root.querySelectorAll("section")].filter((section) => section !== place);
+    const ops = [...root.querySelectorAll("article")];
+    const boxes = [...root.querySelectorAll("article > div"), ...ops];
+    const links = new Map([...root.querySelectorAll(".optabs-jump a")].map((link) => [link.hash.slice(1), link]));
+    let timer;
+
+    const count = (section, number) => {
+      section.querySelector("h2 small").textContent = number;
+      const link = links.get(section.id);
+      link.querySelector("small").textContent = number;
+      link.hidden = !number;
+    };
+
+    const concerns = ({ keys, against }, pair) => {
+      if (pair.length < 2) return pair.every((key) => keys.includes(key));
+      const [a, b] = pair;
+      return (keys.includes(a) && against.includes(b)) || (keys.includes(b) && against.includes(a));
+    };
+
+    const writeForm = ([, name, value]) =>
+      name ? [make("code", {}, name), ...(value ? [" ", make("small", {}, `= ${value}`)] : [])] : ["–"];
+
+    /* A row for each argument of an op that changes on the way. */
+    const listChanges = ([, name, address, rows], pair) => {
+      const found = [];
+      for (const { forms, changes } of rows) {
+        const [at, other] = pair.map((key) => forms.findIndex(([keys]) => readKeys(keys).includes(key)));
+        const change = changes[at]?.[other];
+        if (!change) continue;
+        const cells = [writeForm(forms[at]), writeForm(forms[other]), [change]];
+        found.push(make("tr", {}, ...cells.map((cell) => make("td", {}, ...cell))));
+      }
+      const href = address && address + to.selectedOptions[0].dataset.anchor;
+      found[0]?.prepend(make("th", { scope: "row", rowSpan: found.length }, href ? make("a", { href }, name) : name));
+      return found;
+    };
+
+    const showArguments = (pair, isWanted) => {
+      place.querySelector(".optabs-scroll")?.remove();
+      const isPair = pair.length === 2 && pair[0] !== pair[1];
+      const bodies = new Map();
+      for (const op of isPair ? changed : []) {
+        const rows = listChanges(op, pair);
+        const said = [op[0], op[1], ...rows.map((row) => row.textContent)].join(" ").toLowerCase();
+        if (!rows.length || !isWanted(said)) continue;
+        if (!bodies.has(op[0])) {
+          const title = make("th", { scope: "rowgroup", colSpan: 4 }, op[0] || "Without a category");
+          bodies.set(op[0], make("tbody", {}, make("tr", {}, title)));
+        }
+        bodies.get(op[0]).append(...rows);
+      }
+      const table = make("table", { className: "optabs-table" });
+      const names = ["Op", ...[from, to].map((field) => field.selectedOptions[0].text), "Change"];
+      table.append(make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)))), ...bodies.values());
+      const number = table.querySelectorAll("tbody td:last-child").length;
+      if (number) place.append(make("div", { className: "optabs-scroll", tabIndex: 0, role: "region", ariaLabel: "Arguments" }, table));
+      hint.hidden = isPair;
+      place.hidden = isPair && !number;
+      count(place, number || "");
+    };
+
+    const filter = () => {
+      const pair = [from.value, to.value].filter(Boolean);
+      const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const isWanted = (text) => words.every((word) => text.includes(word));
+      for (const each of items) each.item.hidden = !concerns(each, pair) || !isWanted(each.text);
+      for (const { output, keys } of outputs) output.hidden = pair.length === 2 && !pair.some((key) => keys.includes(key));
+      for (const box of boxes) box.hidden = !box.querySelector("li:not([hidden])");
+      for (const section of sections) {
+        const number = section.querySelectorAll("li[data-against]:not([hidden])").length;
+        section.hidden = !number;
+        count(section, number);
+      }
+      showArguments(pair, isWanted);
+      const shown = items.filter(({ item }) => !item.hidden).length;
+      const left = ops.filter((op) => !op.hidden).length;
+      status.textContent = `${shown} of ${items.length} differences, in ${left} ${left === 1 ? "op" : "ops"}`;
+    };
+
+    const keep = () => {
+      const address = new URL(location.href);
+      for (const { name, value } of [from, to, find]) {
+        if (value) address.searchParams.set(name, value);
+        else address.searchParams.delete(name);
+      }
+      try {
+        history.replaceState(history.state, "", address);
+      } catch {} // a sandboxed frame may not rewrite its address
+    };
+
+    const onInput = (event) => {
+      if (event.target !== find) {
+        try {
+          localStorage.setItem(PAIR, `${from.value} ${to.value}`);
+        } catch {} // then the choice lasts as long as the page
+      }
+      filter();
+      clearTimeout(timer);
+      timer = setTimeout(keep, KEPT_MS);
+    };
+
+    const query = new URLSearchParams(location.search);
+    const stored = query.has("from") || query.has("to") ? [query.get("from"), query.get("to")] : readStored().split(" ");
+    [from, to].forEach((field, end) => {
+      field.value = stored[end] ?? "";
+      if (field.selectedIndex < 0) field.value = ""; // a framework that nothing here names
+    });
+    find.value = query.get("find") ?? "";
+    form.addEventListener("input", onInput);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.querySelector("button").addEventListener("click", (event) => {
+      form.reset();
+      onInput(event);
+      from.focus();
+    });
+    filter();
+    form.hidden = false;
+  };
+
+  const onParsed = () => document.querySelectorAll(".optabs-differs").forEach(enhance);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", onParsed);
+  else onParsed();
+})();

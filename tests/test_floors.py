@@ -37,6 +37,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "drawing",
         "export",
         "overview",
+        "porting",
         "project",
         "background",
         "crosscheck",
@@ -195,6 +196,7 @@ def run_python(code: str) -> str:
         "optabs.project",
         "optabs.render",
         "optabs.overview",
+        "optabs.porting",
         "optabs.snippet",
     ],
 )

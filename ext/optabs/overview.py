@@ -37,7 +37,7 @@ def make_matrix_context(ops: Sequence[Op], registry: Registry, report: Report) -
     `file` of a row is that of the op's entry, or None for an op without a page.
     """
     columns = _list_columns(ops, registry, report)
-    pages = _find_pages(ops)
+    pages = find_pages(ops)
     rows: list[dict[str, Any]] = [
         {
             "name": op.operation,
@@ -87,7 +87,7 @@ def make_health_context(
     Where many examples have one reason, they are one group. All is well where nothing needs
     attention and something was verified.
     """
-    pages = _find_pages(ops)
+    pages = find_pages(ops)
     by_framework: dict[str, list[Judgement]] = {}
     for judgement in report.judgements:
         by_framework.setdefault(judgement.check.variant.framework, []).append(judgement)
@@ -118,7 +118,7 @@ def make_health_context(
     }
 
 
-def _find_pages(ops: Iterable[Op]) -> dict[str, Op]:
+def find_pages(ops: Iterable[Op]) -> dict[str, Op]:
     """Return the op that each file's page shows: its first one."""
     pages: dict[str, Op] = {}
     for op in ops:

@@ -69,7 +69,7 @@ def make_op_context(op: Op, registry: Registry, report: Report) -> Context:
             for key in keys
         ],
         "parity": _list_parity(op, keys, report),
-        "arguments": _list_arguments(op, keys, report),
+        "arguments": list_arguments(op, keys, report),
         "crosscheck": _list_disagreements(op, registry, report),
         "differences": _list_differences(op, registry),
     }
@@ -95,7 +95,7 @@ def _list_parity(op: Op, keys: list[str], report: Report) -> list[Context]:
     return rows
 
 
-def _list_arguments(op: Op, keys: list[str], report: Report) -> list[Context]:
+def list_arguments(op: Op, keys: list[str], report: Report) -> list[Context]:
     """Return a row per argument: what each framework calls it, and its default there.
 
     A cell is None where the mapping does not say. Without a name the argument is dropped.
@@ -132,7 +132,7 @@ def _list_differences(op: Op, registry: Registry) -> list[Context]:
             "case": case.title or case.id,
             "frameworks": [registry.find_label(key) for key in registry.sort_keys(item.frameworks)],
             "keys": list(item.frameworks),
-            "text": _describe_difference(item.dtype, [each.name for each in item.expect]),
+            "text": describe_difference(item.dtype, [each.name for each in item.expect]),
             "reason": item.reason,
         }
         for case in op.cases
@@ -319,7 +319,7 @@ def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Con
         "outputs": [{"text": text} for text in outputs],
         "differences": [
             {
-                "text": _describe_difference(item.dtype, [each.name for each in item.expect]),
+                "text": describe_difference(item.dtype, [each.name for each in item.expect]),
                 "reason": item.reason,
             }
             for item in case.find_differences(key)
@@ -328,7 +328,8 @@ def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Con
     }
 
 
-def _describe_difference(dtype: Mapping[str, str], results: list[str]) -> str:
+def describe_difference(dtype: Mapping[str, str], results: list[str]) -> str:
+    """Return what a declared difference is: dtypes by result, and results that differ."""
     parts = [f"{name} has dtype {value}" for name, value in dtype.items()]
     if results:
         parts.append(f"{', '.join(results)}: another result")

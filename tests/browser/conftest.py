@@ -34,6 +34,8 @@ INDEX = """\
 ```{toctree}
 matrix
 health
+differences
+from-fake
 ```
 """
 
@@ -72,7 +74,12 @@ SINE = """\
 operation: Sine
 std_args: [x]
 cases:
-  - {id: plain, inputs: {x: [0.5, -1.0]}, expect: np.sin(x)}
+  - id: plain
+    inputs: {x: [0.5, -1.0]}
+    expect: np.sin(x)
+    differences:
+      - {frameworks: [fake], dtype: {result: float32}, reason: one reason}
+      - {frameworks: [fake_two], dtype: {result: float32}, reason: another reason}
 variants:
   fake: {api: fakeframework.sin}
   fake_two: {untestable: for show}
@@ -85,7 +92,10 @@ aliases: [undulation]
 category: Trigonometry
 std_args: [x]
 cases:
-  - {id: plain, inputs: {x: [0.5, -1.0]}, expect: np.sin(x)}
+  - id: plain
+    inputs: {x: [0.5, -1.0]}
+    expect: np.sin(x)
+    differences: [{frameworks: [fake], dtype: {result: float32}, reason: it turns}]
 variants:
   fake: {api: ff.cos}
   fake_two: {unsupported: for show}
@@ -111,6 +121,8 @@ def site(environments, tmp_path_factory):
     (source / "index.md").write_text(INDEX)
     (source / "matrix.md").write_text("# Matrix\n\n```{matrix}\n```\n")
     (source / "health.md").write_text("# Health\n\n```{health}\n```\n")
+    (source / "differences.md").write_text("# What differs\n\n```{differences}\n```\n")
+    (source / "from-fake.md").write_text("# Fake\n\n```{apis} fake\n```\n")
     (source / "ops/add.yaml").write_text(ADD)
     (source / "ops/sine.yaml").write_text(SINE)
     (source / "ops/wave.yaml").write_text(WAVE)

@@ -22,6 +22,7 @@ from optabs.ledger import Ledger
 from optabs.overview import make_health_context, make_matrix_context
 from optabs.pictures import Picture, make_pictures
 from optabs.plan import Options, Plan, make_plan
+from optabs.porting import make_apis_context, make_differences_context
 from optabs.project import Project
 from optabs.records import hash_parts
 from optabs.render import (
@@ -312,26 +313,24 @@ class Build:
             self._digests[file] = hash_parts(self.get_op_context(file), tabs, pictures)
         return self._digests[file]
 
-    def get_matrix(self) -> Context:
-        """Return the verdicts of all ops."""
-        if ("", "matrix") not in self._contexts:
+    def get_overview(self, name: str) -> Context:
+        """Return what a page about all ops shows: ``matrix``, ``apis torch``, ..."""
+        if ("", name) not in self._contexts:
             assert self.report is not None
-            self._contexts["", "matrix"] = make_matrix_context(
-                self.catalog.ops, self.registry, self.report
-            )
-        return self._contexts["", "matrix"]
-
-    def get_health(self) -> Context:
-        """Return what needs attention."""
-        if ("", "health") not in self._contexts:
-            assert self.report is not None
-            self._contexts["", "health"] = make_health_context(
-                self.catalog.ops,
-                self.registry,
-                self.report,
-                [*self.faults, *self.list_api_faults()],
-            )
-        return self._contexts["", "health"]
+            about = (self.catalog.ops, self.registry, self.report)
+            match name.split():
+                case ["matrix"]:
+                    found = make_matrix_context(*about)
+                case ["health"]:
+                    found = make_health_context(*about, [*self.faults, *self.list_api_faults()])
+                case ["differences"]:
+                    found = make_differences_context(*about)
+                case ["apis", framework]:
+                    found = make_apis_context(*about, framework)
+                case _:
+                    raise ValueError(f"there is no overview {name!r}")
+            self._contexts["", name] = found
+        return self._contexts["", name]
 
     def list_api_faults(self) -> list[Fault]:
         """Return which API names of the catalogue the installed frameworks do not have."""

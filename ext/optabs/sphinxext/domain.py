@@ -102,7 +102,7 @@ class OpDomain(Domain):
         "links": {},
         "overviews": {},
     }
-    data_version = 4
+    data_version = 5
 
     build: Build | None = None
     """What this build knows of the catalogue; set at `builder-inited`, never pickled."""
@@ -115,9 +115,9 @@ class OpDomain(Domain):
         """Remember that a document lists the whole catalogue, and what it found there."""
         self.data["listings"][docname] = get_build(self.env).hash_listing()
 
-    def note_overview(self, docname: str) -> None:
-        """Remember that a document shows verdicts of the whole catalogue."""
-        self.data["overviews"][docname] = True
+    def note_overview(self, docname: str, name: str) -> None:
+        """Remember that a document shows what `Build.get_overview` returns of that name."""
+        self.data["overviews"].setdefault(docname, {})[name] = None
 
     def note_link(self, docname: str, typ: str, target: str) -> None:
         """Remember that a document refers to an op or an API."""

@@ -308,8 +308,8 @@ def _hash_pages(env: BuildEnvironment, build: Build) -> dict[str, str]:
         parts[docname] = [*look, build.hash_lists()]
     for docname in domain.data["links"]:
         parts.setdefault(docname, []).append(domain.list_links(docname))
-    for docname in domain.data["overviews"]:
-        overviews = [build.get_matrix(), build.get_health()]
+    for docname, names in domain.data["overviews"].items():
+        overviews = [build.get_overview(name) for name in names]
         parts.setdefault(docname, []).append([*look, *overviews])
     return {name: hash_parts(*each) for name, each in parts.items() if name in env.found_docs}
 
@@ -387,7 +387,7 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
             build_export(build.catalog.ops, build.registry, build.targets, report, docnames),
             Path(app.outdir) / EXPORT_FILE,
         )
-        write_matrix(build.get_matrix(), Path(app.outdir) / MATRIX_FILE, docnames)
+        write_matrix(build.get_overview("matrix"), Path(app.outdir) / MATRIX_FILE, docnames)
     file = _find_pages_file(app)
     known = read_pages(file)
     write_pages(

@@ -65,6 +65,7 @@ def make_jinja(app: Sphinx) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         extensions=[_Unindent],
     )
+    jinja.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     jinja.filters["code_spans"] = _write_code_spans
     jinja.filters["sentence"] = begin_sentence
     return jinja

@@ -1,4 +1,4 @@
-"""Pages about the whole catalogue: the directives `matrix` and `health`, in HTML and elsewhere."""
+"""Pages about the whole catalogue: directives, and what they become in HTML and elsewhere."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 from sphinx.util.osutil import relative_uri
 
+from optabs.errors import suggest_name
 from optabs.render import begin_sentence, make_anchor, split_code
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.builders import Builder
+    from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
 
 EXPORT_FILE = "optabs.json"
@@ -38,8 +40,16 @@ class op_health(nodes.General, nodes.Element):  # noqa: N801
     """What needs attention."""
 
 
+class op_differences(nodes.General, nodes.Element):  # noqa: N801
+    """What differs between frameworks."""
+
+
+class op_apis(nodes.General, nodes.Element):  # noqa: N801
+    """The API names of one framework."""
+
+
 class _OverviewDirective(SphinxDirective):
-    """Makes a node whose content is known when it is written. No arguments, no content."""
+    """Makes a node whose content is known when it is written. No content."""
 
     node: type[nodes.Element]
 
@@ -47,8 +57,8 @@ class _OverviewDirective(SphinxDirective):
         """See Directive."""
         domain = self.env.domains["op"]
         assert isinstance(domain, OpDomain)
-        domain.note_overview(self.env.docname)
-        node = self.node()
+        node = self.node(overview=" ".join([self.name, *self.arguments]))
+        domain.note_overview(self.env.docname, node["overview"])
         self.set_source_info(node)
         return [node]
 
@@ -65,17 +75,54 @@ class HealthDirective(_OverviewDirective):
     node = op_health
 
 
+class DifferencesDirective(_OverviewDirective):
+    """A list of what differs between frameworks, which readers can narrow to two of them."""
+
+    node = op_differences
+
+
+class ApisDirective(_OverviewDirective):
+    """A list of the API names of the framework that is its argument."""
+
+    node = op_apis
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """See Directive."""
+        registry = get_build(self.env).registry
+        known = [*registry.frameworks, *registry.runtimeless]
+        name = self.arguments[0]
+        if name not in known:
+            hint = suggest_name(name, known) or f"known are {', '.join(known)}"
+            raise self.error(f"`apis` names {name!r}, which is no framework; {hint}")
+        return super().run()
+
+
 # --- HTML -----------------------------------------------------------------------------------------
 
 
 def visit_op_matrix(self: HTML5Translator, node: nodes.Element) -> None:
     """Write the matrix."""
-    _write(self, "matrix", matrix=get_build(self.builder.env).get_matrix())
+    _write(self, "matrix", matrix=_get_overview(self.builder.env, node))
 
 
 def visit_op_health(self: HTML5Translator, node: nodes.Element) -> None:
     """Write what needs attention."""
-    _write(self, "health", health=get_build(self.builder.env).get_health())
+    _write(self, "health", health=_get_overview(self.builder.env, node))
+
+
+def visit_op_differences(self: HTML5Translator, node: nodes.Element) -> None:
+    """Write what differs."""
+    _write(self, "differences", differences=_get_overview(self.builder.env, node))
+
+
+def visit_op_apis(self: HTML5Translator, node: nodes.Element) -> None:
+    """Write the API names of a framework."""
+    _write(self, "apis", apis=_get_overview(self.builder.env, node))
+
+
+def _get_overview(env: BuildEnvironment, node: nodes.Element) -> dict[str, Any]:
+    return get_build(env).get_overview(node["overview"])
 
 
 def _write(translator: HTML5Translator, template: str, **context: Any) -> None:
@@ -135,12 +182,10 @@ class WritePlainOverviews(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         """See SphinxPostTransform."""
-        build = get_build(self.env)
         link = partial(_refer, self.app.builder, self.env.docname)
-        for matrix in list(self.document.findall(op_matrix)):
-            matrix.replace_self(_write_matrix(build.get_matrix(), link))
-        for health in list(self.document.findall(op_health)):
-            health.replace_self(_write_health(build.get_health(), link))
+        for kind, write in _PLAIN.items():
+            for node in list(self.document.findall(kind)):
+                node.replace_self(write(_get_overview(self.env, node), link))
 
 
 _Link = Callable[[str, str | None, str], nodes.Node]
@@ -222,6 +267,61 @@ def _describe_health(health: dict[str, Any]) -> str:
     return f"Of {health['count']} verdicts: {', '.join(parts) or 'none verified'}."
 
 
+def _write_differences(differences: dict[str, Any], link: _Link) -> list[nodes.Node]:
+    found: list[nodes.Node] = []
+    for category in differences["categories"]:
+        rows: list[list[list[nodes.Node]]] = [
+            [
+                [link(op["name"], op["file"], "")],
+                _join(link(case["title"], op["file"], case["anchor"]) for case in group["cases"]),
+                _say(", ".join(item["frameworks"])),
+                _say(f"{item['text']} {begin_sentence(item['reason'])}"),
+            ]
+            for op in category["ops"]
+            for group in op["groups"]
+            for item in group["items"]
+        ]
+        if rows:
+            found.append(nodes.rubric("", category["name"] or "Without a category"))
+            found.append(_table(["Op", "Example", "Frameworks", "Difference"], rows))
+    return found or [nodes.paragraph("", "No difference is declared.")]
+
+
+def _write_apis(apis: dict[str, Any], link: _Link) -> list[nodes.Node]:
+    anchor = apis["anchor"]
+    named = [row for letter in apis["letters"] for row in letter["rows"]]
+    found: list[nodes.Node] = []
+    for title, head, rows, key in [
+        ("", "API", named, "api"),
+        ("Without a single name", "Code", apis["written"], "code"),
+        ("Not supported", "Reason", apis["unsupported"], "reason"),
+    ]:
+        cells: list[list[list[nodes.Node]]] = [
+            [
+                [link(row["op"], row["file"], anchor)],
+                _say(row[key])
+                if key == "reason"
+                else [nodes.literal("", " ".join(row[key].split()) or "its example")],
+                _say(row["category"]),
+                _say(_word(row["verdict"])),
+            ]
+            for row in rows
+        ]
+        if cells and title:
+            found.append(nodes.rubric("", title))
+        if cells:
+            found.append(_table(["Op", head, "Category", "Verdict"], cells))
+    return found or [nodes.paragraph("", f"No op has an entry for {apis['label']}.")]
+
+
+_PLAIN: dict[type[nodes.Element], Callable[[dict[str, Any], _Link], list[nodes.Node]]] = {
+    op_matrix: _write_matrix,
+    op_health: _write_health,
+    op_differences: _write_differences,
+    op_apis: _write_apis,
+}
+
+
 def _word(verdict: str) -> str:
     return verdict.replace("_", " ")
 
@@ -244,13 +344,18 @@ def _join(found: Iterable[nodes.Node]) -> list[nodes.Node]:
 def _table(heads: list[str], rows: list[list[list[nodes.Node]]]) -> nodes.table:
     top = [_say(head) for head in heads]
     widths = [
-        min(max(sum(len(node.astext()) for node in cell) for cell in column), _WIDEST)
+        min(max(sum(map(_measure, cell)) for cell in column), _WIDEST)
         for column in zip(top, *rows, strict=True)
     ]
     group = nodes.tgroup("", *(nodes.colspec(colwidth=each) for each in widths), cols=len(heads))
     group += nodes.thead("", _row(top))
     group += nodes.tbody("", *map(_row, rows))
     return nodes.table("", group)
+
+
+def _measure(node: nodes.Node) -> int:
+    """Return how wide a text is where code stands between signs."""
+    return len(node.astext()) + 2 * isinstance(node, nodes.literal)
 
 
 def _row(cells: list[list[nodes.Node]]) -> nodes.row:
@@ -261,6 +366,10 @@ def add_overviews(app: Sphinx) -> None:
     """Register all of this."""
     app.add_directive("matrix", MatrixDirective)
     app.add_directive("health", HealthDirective)
+    app.add_directive("differences", DifferencesDirective)
+    app.add_directive("apis", ApisDirective)
     app.add_node(op_matrix, html=(visit_op_matrix, None))
     app.add_node(op_health, html=(visit_op_health, None))
+    app.add_node(op_differences, html=(visit_op_differences, None))
+    app.add_node(op_apis, html=(visit_op_apis, None))
     app.add_post_transform(WritePlainOverviews)
