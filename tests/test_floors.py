@@ -33,6 +33,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "verify",
         "apis",
         "render",
+        "pictures",
+        "drawing",
         "export",
         "overview",
         "porting",

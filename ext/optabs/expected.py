@@ -9,12 +9,11 @@ from typing import Any
 
 from optabs.catalog.inputs import measure_shape, read_complex
 from optabs.catalog.model import (
-    ArrayInput,
     Case,
     Expected,
     InputSpec,
+    NumberInput,
     Op,
-    RandomInput,
     SequenceInput,
 )
 from optabs.compare import (
@@ -184,7 +183,7 @@ def find_widest_float(case: Case) -> str:
 
 
 def _list_float_dtypes(spec: InputSpec) -> Iterator[str]:
-    if isinstance(spec, ArrayInput | RandomInput):
+    if isinstance(spec, NumberInput):
         dtype = _COMPLEX.get(spec.dtype, spec.dtype)
         if dtype in _FLOATS:
             yield dtype

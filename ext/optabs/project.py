@@ -37,6 +37,11 @@ class Project:
         """What frameworks keep between builds, e.g. JAX's compiled code."""
         return self.build / "cache"
 
+    @property
+    def pictures(self) -> Path:
+        """What has been drawn."""
+        return self.build / "optabs-pictures"
+
     def find_docname(self, path: Path) -> str:
         """Return the name of the page of an entry, relative to `root` where it lies below."""
         inside = path.relative_to(self.root) if path.is_relative_to(self.root) else Path(path.name)

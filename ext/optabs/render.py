@@ -204,9 +204,16 @@ def make_tab_context(
         "cases": [
             _make_case_context(case, key, judgements)
             for case in op.cases
-            if any(each.case is case for each in judgements)
+            if any(each.case is case and not _is_drawn(each) for each in judgements)
         ],
     }
+
+
+def _is_drawn(judgement: Judgement) -> bool:
+    """Whether a picture says all: of a curve and its gradient, unless something is wrong."""
+    if judgement.case is None or not judgement.case.is_curve:
+        return False
+    return judgement.verdict is Verdict.VERIFIED or judgement.check.refusal is not None
 
 
 def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
@@ -299,7 +306,9 @@ def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Con
     own = [each for each in judgements if each.case is case]
     outputs = list(
         dict.fromkeys(
-            show_controls(each.record.stdout) for each in own if each.record and each.record.stdout
+            show_controls(each.record.stdout)
+            for each in own
+            if each.record and each.record.stdout and not case.is_curve
         )
     )
     return {

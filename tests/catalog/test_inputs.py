@@ -19,6 +19,7 @@ from optabs.catalog.model import (
     ArrayInput,
     CodeInput,
     InputSpec,
+    LinspaceInput,
     PythonInput,
     RandomInput,
     SequenceInput,
@@ -127,6 +128,14 @@ def test_a_random_array(text: str, spec: RandomInput) -> None:
     assert read_good(text, position=3) == spec
 
 
+def test_evenly_spaced_numbers() -> None:
+    assert read_good("{linspace: [-6, 6]}") == LinspaceInput(-6.0, 6.0, 128)
+    spec = read_good("{linspace: [0, 1.5], count: 4}")
+    assert spec == LinspaceInput(0.0, 1.5, 4)
+    assert spec.points == (0.0, 0.5, 1.0, 1.5)
+    assert spec.dtype == "float32"
+
+
 def test_sequences_hold_inputs() -> None:
     assert read_good("{tuple: [{values: 0.5}, [1.0], 2, {list: [a, null]}]}") == SequenceInput(
         "tuple",
@@ -193,6 +202,13 @@ def test_code_defines_its_input(code: str) -> None:
         ("{values: [1], dtype: null}", "2:27", "wrong-type", "found nothing"),
         ("{values: [1], dtype: float}", "2:27", "unknown-word", "does not know 'float'"),
         ("{values: [1], seed: 1}", "2:20", "unknown-key", "has no key 'seed'"),
+        ("{linspace: [1]}", "2:17", "bad-input", "two numbers, the smaller one first"),
+        ("{linspace: [1, 1]}", "2:17", "bad-input", "two numbers, the smaller one first"),
+        ("{linspace: [0, 1e39]}", "2:17", "bad-input", "two numbers"),
+        ("{linspace: [0, a]}", "2:21", "wrong-type", "wants a finite number"),
+        ("{linspace: [0, 1], count: 1}", "2:32", "bad-input", "1 points"),
+        ("{linspace: [0, 1], count: 1001}", "2:32", "bad-input", "1001 points"),
+        ("{linspace: [0, 1], dtype: int64}", "2:25", "unknown-key", "has no key 'dtype'"),
         ("{dtype: int64}", "2:6", "bad-input", "has no form that is known"),
         ("{}", "2:6", "bad-input", "has no form that is known"),
         ("{rondom: normal, shape: [2]}", "2:7", "unknown-key", "has no key 'rondom'"),

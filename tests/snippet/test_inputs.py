@@ -12,6 +12,7 @@ from optabs.catalog.model import (
     ArrayInput,
     CodeInput,
     InputSpec,
+    LinspaceInput,
     PythonInput,
     RandomInput,
     SequenceInput,
@@ -224,6 +225,22 @@ def test_a_random_array_is_drawn_by_numpy(
     exec("\n".join(write_input("x", spec, numpy)), names)
     np.testing.assert_array_equal(names["x"], eval(inner, {"np": np}))
     assert names["x"].dtype == dtype
+
+
+def test_evenly_spaced_numbers_are_the_same_in_all_frameworks(registry: Registry) -> None:
+    spec = LinspaceInput(-6.0, 6.0, 128)
+    written = {key: write_input("x", spec, each) for key, each in registry.frameworks.items()}
+    assert written["torch"] == [
+        "x = torch.tensor(np.linspace(-6.0, 6.0, 128), dtype=torch.float32)"
+    ]
+    assert written["numpy"] == ["x = np.array(np.linspace(-6.0, 6.0, 128), dtype=np.float32)"]
+    assert all("np.linspace(-6.0, 6.0, 128)" in line for (line,) in written.values())
+
+
+def test_evenly_spaced_numbers_are_rounded_for_the_oracle(registry: Registry) -> None:
+    found = evaluate("{linspace: [0, 1], count: 4}", registry)
+    assert found.dtype == np.float64
+    assert found.tolist() == np.linspace(0, 1, 4).astype(np.float32).tolist()
 
 
 def test_code_stands_for_the_frameworks_namespace(registry: Registry) -> None:

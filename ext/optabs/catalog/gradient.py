@@ -6,12 +6,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from optabs.catalog.model import (
-    ArrayInput,
     Case,
     Difference,
     Expected,
     Gradient,
-    RandomInput,
+    NumberInput,
 )
 from optabs.catalog.schema import DTYPES
 
@@ -98,6 +97,6 @@ def _list_dtypes(case: Case, standard: Collection[str]) -> dict[str, str]:
         item.name: item.spec.dtype
         for item in case.inputs
         if item.name in standard
-        and isinstance(item.spec, ArrayInput | RandomInput)
+        and isinstance(item.spec, NumberInput)
         and item.spec.dtype in FLOATS
     }

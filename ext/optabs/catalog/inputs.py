@@ -14,6 +14,7 @@ from optabs.catalog.model import (
     ArrayInput,
     CodeInput,
     InputSpec,
+    LinspaceInput,
     PythonInput,
     RandomInput,
     SequenceInput,
@@ -41,6 +42,7 @@ MAX_ELEMENTS = 1_000_000
 _FORMS: dict[str, tuple[str, ...]] = {
     "values": ("values", "dtype"),
     "random": (),  # RANDOM says it
+    "linspace": (),  # and LINSPACE
     "python": ("python",),
     "code": ("code",),
     "tuple": ("tuple",),
@@ -67,6 +69,21 @@ RANDOM = Record(
     },
 )
 
+MAX_POINTS = 1_000
+
+LINSPACE = Record(
+    "an evenly spaced input",
+    {
+        "linspace": Key(
+            ListOf(NUMBER),
+            "The first and the last of evenly spaced numbers.",
+            [-6, 6],
+            required=True,
+        ),
+        "count": Key(NATURAL, "How many there are; 128 by default.", 128),
+    },
+)
+
 
 def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> InputSpec | None:
     """Return the input that stands at `path`, or None after reporting what is wrong with it."""
@@ -81,6 +98,8 @@ def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> In
     form = forms.pop()
     if form == "random":
         return _read_random(value, path, position, report)
+    if form == "linspace":
+        return _read_linspace(value, path, report)
     inner = (*path, form)
     for key in value.keys() - set(_FORMS[form]):
         report.note_key_fault(
@@ -125,8 +144,8 @@ def _report_form(value: dict[str, Any], path: KeyPath, report: Reporter) -> None
     known = _FORMS.keys() & value.keys()
     name = _find_name(path)
     hint = (
-        "write a number, a list, or exactly one of {values: ...}, {random: ...}, {python: ...}, "
-        "{code: ...}, {tuple: [...]}, {list: [...]}"
+        "write a number, a list, or exactly one of {values: ...}, {random: ...}, {linspace: ...}, "
+        "{python: ...}, {code: ...}, {tuple: [...]}, {list: [...]}"
     )
     if known:
         named = " and ".join(sorted(known))
@@ -134,7 +153,7 @@ def _report_form(value: dict[str, Any], path: KeyPath, report: Reporter) -> None
         return
     for key in value:
         nearest = suggest_name(key, _FORMS)
-        if nearest and key not in RANDOM.keys:
+        if nearest and key not in (*RANDOM.keys, *LINSPACE.keys):
             report.note_key_fault(
                 (*path, key),
                 "unknown-key",
@@ -326,6 +345,28 @@ def _find_draw_problem(
     if parameters.get("std", 1) < 0:
         return "std", "a standard deviation is not negative", "write it without the sign"
     return None
+
+
+def _read_linspace(value: dict[str, Any], path: KeyPath, report: Reporter) -> LinspaceInput | None:
+    before = len(report.document.faults)
+    found = LINSPACE.check(value, path, report)
+    if found is DROPPED or len(report.document.faults) > before:
+        return None
+    ends, count = found["linspace"], found.get("count", 128)
+    if len(ends) != 2 or not ends[0] < ends[1] or max(map(abs, ends)) > _LARGEST_FLOATS["float32"]:
+        report.note_fault(
+            (*path, "linspace"),
+            "bad-input",
+            "`linspace` wants two numbers, the smaller one first",
+            "write e.g. [-6, 6]",
+        )
+        return None
+    if not 2 <= count <= MAX_POINTS:
+        report.note_fault(
+            (*path, "count"), "bad-input", f"{count} points", f"use 2 to {MAX_POINTS}"
+        )
+        return None
+    return LinspaceInput(float(ends[0]), float(ends[1]), count)
 
 
 # --- Python ---------------------------------------------------------------------------------------

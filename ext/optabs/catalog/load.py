@@ -28,6 +28,7 @@ from optabs.catalog.model import (
     Tolerance,
     Variant,
 )
+from optabs.catalog.plot import find_plot_problem
 from optabs.catalog.schema import (
     DROPPED,
     EXPECTED_DISTRIBUTIONS,
@@ -295,6 +296,10 @@ class _Builder:
                 )
             seen.setdefault(name, place)
             case = self.build_case(item, inner)
+            if case is not None and not self.document.find_faults(inner):
+                problem = find_plot_problem(case)
+                if problem:
+                    self.report.note_fault((*inner, "plot"), "no-plot", *problem)
             if case is not None and case.grad and not self.document.find_faults(inner):
                 self.check_gradient(case, standard, seen, inner)
             # A case with a fault proves nothing: it is left out, whatever the fault is.
@@ -354,6 +359,7 @@ class _Builder:
             tolerance=build_tolerance(item.get("tolerance")),
             equal_nan=item.get("equal_nan", False),
             grad=item.get("grad", False),
+            plot=item.get("plot"),
             differences=tuple(differences),
             time_limit=item.get("time_limit"),
             source=item.get("source", ""),

@@ -69,6 +69,22 @@ class RandomInput:
 
 
 @dataclass(frozen=True)
+class LinspaceInput:
+    """Evenly spaced numbers, both ends included, by NumPy's `linspace`, rounded to `dtype`."""
+
+    low: float
+    high: float
+    count: int
+    dtype: str = "float32"
+
+    @property
+    def points(self) -> tuple[float, ...]:
+        """The numbers, in double precision."""
+        step = (self.high - self.low) / (self.count - 1)
+        return tuple(self.low + step * number for number in range(self.count))
+
+
+@dataclass(frozen=True)
 class PythonInput:
     """A Python value, as source text."""
 
@@ -92,7 +108,10 @@ class SequenceInput:
     items: tuple[InputSpec, ...]
 
 
-InputSpec = ArrayInput | RandomInput | PythonInput | CodeInput | SequenceInput
+NumberInput = ArrayInput | RandomInput | LinspaceInput
+"""The inputs that are arrays of a known dtype."""
+
+InputSpec = NumberInput | PythonInput | CodeInput | SequenceInput
 
 
 @dataclass(frozen=True)
@@ -172,6 +191,8 @@ class Case:
     grad: bool = False
     gradient: Gradient | None = None
     """What makes this the case of a gradient, which a case with `grad` gives besides itself."""
+    plot: str | None = None
+    """How its results are drawn, once verified: `curve` or `grid`."""
     differences: tuple[Difference, ...] = ()
     time_limit: float | None = None
     source: str = ""
@@ -185,6 +206,11 @@ class Case:
     def is_random(self) -> bool:
         """Whether a result is random: then frameworks draw other values."""
         return any(expected.distribution for expected in self.expect)
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether its results are the many points of a curve, or of the curve's gradient."""
+        return self.plot == "curve"
 
     def find_differences(self, framework: str) -> tuple[Difference, ...]:
         """Return the declared differences of one framework."""
@@ -344,6 +370,8 @@ __all__ = [
     "Input",
     "InputSpec",
     "KeyPath",
+    "LinspaceInput",
+    "NumberInput",
     "Op",
     "Parameter",
     "PythonInput",

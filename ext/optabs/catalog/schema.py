@@ -512,6 +512,9 @@ DIFFERENCE = Record(
     },
 )
 
+PLOTS = ("curve", "grid")
+"""How the verified results of a case may be drawn."""
+
 CASE = Record(
     "a case",
     {
@@ -527,6 +530,13 @@ CASE = Record(
         "equal_nan": Key(BOOL, "Whether NaN is expected where the oracle has NaN.", True),
         "grad": Key(
             BOOL, "Whether the gradient is verified too, against finite differences.", True
+        ),
+        "plot": Key(
+            Choice(PLOTS),
+            "How the page draws the verified results: `curve` over a `linspace` input, or over the "
+            "result's indices where no input is an array; `grid` for small arrays with their "
+            "numbers in cells. With `grad: true` the curve of the gradient is drawn, too.",
+            "curve",
         ),
         "tolerance": Key(
             TOLERANCE,

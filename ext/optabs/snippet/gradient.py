@@ -68,7 +68,7 @@ def synthesise_gradient(op: Op, case: Case, variant: Variant, framework: Framewo
     call = lines[0].removeprefix(f"{LONE_RESULT} = ")
     _check_names(fill_gradient(framework.gradient, "0", case.gradient.inputs), case)
     body = fill_gradient(framework.gradient, call, case.gradient.inputs)
-    return check_lines([*setup, *body, print_results(case.result_names)])
+    return check_lines([*setup, *body, *print_results(case)])
 
 
 def fill_gradient(template: str, call: str, inputs: Mapping[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ from optabs.catalog.model import (
     ArrayInput,
     CodeInput,
     InputSpec,
+    LinspaceInput,
     PythonInput,
     RandomInput,
     SequenceInput,
@@ -47,6 +48,9 @@ def write_value(spec: InputSpec, idiom: ValueIdiom, room: int | None = None) -> 
     if isinstance(spec, RandomInput):
         draw = _write_draw(spec, f"np.random.default_rng({spec.seed})")
         return idiom.typed.format(value=draw, dtype=idiom.write_dtype(spec.dtype))
+    if isinstance(spec, LinspaceInput):
+        points = f"np.linspace({spec.low!r}, {spec.high!r}, {spec.count})"
+        return idiom.typed.format(value=points, dtype=idiom.write_dtype(spec.dtype))
     if isinstance(spec, ArrayInput):
         is_implied = idiom.implied.get(_find_kind(spec)) == spec.dtype
         pattern = idiom.array if is_implied else idiom.typed

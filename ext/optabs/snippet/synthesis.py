@@ -26,7 +26,7 @@ def synthesise(op: Op, case: Case, variant: Variant, framework: Framework) -> li
     """
     lines, expression = write_call(op, case, variant, framework)
     lines += assign_results(case.result_names, expression, variant.output_select_index)
-    lines.append(print_results(case.result_names))
+    lines += print_results(case)
     return check_lines(lines)
 
 
@@ -103,10 +103,13 @@ def assign_results(names: tuple[str, ...], expression: str, index: int | None) -
     return lines if value == target else [*lines, f"{target} = {value}"]
 
 
-def print_results(names: tuple[str, ...]) -> str:
-    """Return the line that shows the results, each on lines of its own."""
+def print_results(case: Case) -> list[str]:
+    """Return the line that shows the results, each on lines of its own; none for a curve."""
+    if case.is_curve:
+        return []
+    names = case.result_names
     separator = ', sep="\\n"' if len(names) > 1 else ""
-    return f"print({', '.join(names)}{separator})"
+    return [f"print({', '.join(names)}{separator})"]
 
 
 def _import_api(api: str) -> list[str]:

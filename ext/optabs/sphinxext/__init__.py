@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optabs.sphinxext import events, head, html, overviews, publish
+from optabs.sphinxext import events, head, html, overviews, pictures, publish
 from optabs.sphinxext.browse import WriteLists
 from optabs.sphinxext.directives import OpsDirective, SummaryDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
@@ -38,6 +38,7 @@ def setup_extension(app: Sphinx) -> None:
     app.add_post_transform(WriteLists)
     html.add_nodes(app)
     overviews.add_overviews(app)
+    pictures.add_pictures(app)
     events.connect(app)
     publish.connect(app)
     head.connect(app)

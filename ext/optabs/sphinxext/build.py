@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from optabs.errors import Fault, Place
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.overview import make_health_context, make_matrix_context
+from optabs.pictures import Picture, make_pictures
 from optabs.plan import Options, Plan, make_plan
 from optabs.porting import make_apis_context, make_differences_context
 from optabs.project import Project
@@ -76,6 +78,7 @@ class Build:
         self._codes: dict[tuple[Place, str, str], str | None] = {}
         self._contexts: dict[tuple[str, str], Context] = {}
         self._digests: dict[str, str] = {}
+        self._pictures: dict[str, list[Picture]] = {}
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -139,6 +142,7 @@ class Build:
         self.report = judge_plan(self.plan, ledger, self._tally)
         self._contexts.clear()
         self._digests.clear()
+        self._pictures.clear()
         return self.report
 
     # --- claims -----------------------------------------------------------------------------------
@@ -276,6 +280,13 @@ class Build:
             )
         return self._contexts[file, framework]
 
+    def get_pictures(self, file: str) -> list[Picture]:
+        """Return the pictures of an op's page; `file` is that of its entry."""
+        if file not in self._pictures:
+            assert self.report is not None
+            self._pictures[file] = make_pictures(self._ops[file], self.registry, self.report)
+        return self._pictures[file]
+
     def get_summary_context(self) -> Context:
         """Return what the home page shows of all ops."""
         assert self.report is not None
@@ -298,7 +309,8 @@ class Build:
         """Return a hash of what a page shows beside its claims."""
         if file not in self._digests:
             tabs = [self.get_tab_context(file, key) for key in self._ops[file].variants]
-            self._digests[file] = hash_parts(self.get_op_context(file), tabs)
+            pictures = [asdict(each) for each in self.get_pictures(file)]
+            self._digests[file] = hash_parts(self.get_op_context(file), tabs, pictures)
         return self._digests[file]
 
     def get_overview(self, name: str) -> Context:

@@ -17,6 +17,10 @@ class op_crosscheck(nodes.General, nodes.Element):  # noqa: N801
     """How far the frameworks are apart."""
 
 
+class op_pictures(nodes.General, nodes.Element):  # noqa: N801
+    """What is drawn of an op's verified results."""
+
+
 class op_notice(nodes.General, nodes.Element):  # noqa: N801
     """What is wrong with an entry. Attributes: `title`, `lines`."""
 

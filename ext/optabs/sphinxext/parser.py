@@ -19,6 +19,7 @@ from optabs.sphinxext.nodes import (
     op_notes,
     op_notice,
     op_parameters,
+    op_pictures,
     op_signature,
 )
 from optabs.symbols import list_symbols
@@ -96,6 +97,8 @@ class _PageMaker:
         page += op_signature(file=op.place.file)
         if op.description:
             page += self.render(op.description)
+        if any(case.plot for case in op.cases):
+            page += op_pictures(file=op.place.file)
         if op.parameters or op.return_type:
             page += op_parameters(file=op.place.file)
         for section in variants:
