@@ -11,6 +11,7 @@ from optabs.catalog.check import check_catalog
 from optabs.catalog.load import find_files, load_file, make_catalog
 from optabs.catalog.model import Catalog, Entry
 from optabs.errors import Fault
+from optabs.evidence import Evidence, read_evidence
 from optabs.frameworks import Registry, load_registry
 
 
@@ -30,6 +31,11 @@ class Project:
         return self.build / "ledger"
 
     @property
+    def evidence(self) -> Path:
+        """The folder of what other machines have found."""
+        return self.root / "evidence"
+
+    @property
     def cache(self) -> Path:
         """What frameworks keep between builds, e.g. JAX's compiled code."""
         return self.build / "cache"
@@ -46,6 +52,10 @@ class Project:
             CatalogError: a `framework.yaml` has faults.
         """
         return load_registry(self.extra_frameworks)
+
+    def read_evidence(self) -> Evidence:
+        """Read what other machines have found."""
+        return read_evidence(self.evidence, self.root)
 
     def read_entries(self) -> Iterator[Entry]:
         """Read the catalogue entry by entry.
