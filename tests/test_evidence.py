@@ -187,7 +187,9 @@ def test_what_one_machine_exports_another_shows(site: Any, added: Path) -> None:
 
     listed = site.run("evidence", "list")
     assert listed.returncode == 0
-    assert "fake-cuda.jsonl:2:1: current Sin, fake, case plain on cuda" in listed.stdout
+    assert listed.stdout.startswith(
+        "evidence/fake-cuda.jsonl: 2 current (version 1.0, Fake GPU, 20"
+    )
     assert listed.stdout.endswith(
         "optabs: 2 current, 0 stale, 0 superseded, 0 orphaned, 0 refused\n"
     )
@@ -289,6 +291,15 @@ def test_evidence_that_a_run_here_contradicts_is_named(site: Any) -> None:
 
 
 # --- keeping --------------------------------------------------------------------------------------
+
+
+def test_a_line_must_be_of_the_device_that_it_claims(site: Any, added: Path) -> None:
+    """Else one of Metal, which has other tolerances, could stand in for the CPU."""
+    change_line(added, 0, change_record(device="cpu"))
+    nowhere = {"OPTABS_ENVIRONMENTS": str(site.folder / "none")}
+    done = site.run("verify", "--framework", "fake", **nowhere)
+    assert (count(done, "verified"), count(done, "not run")) == (1, 3)
+    assert "fake-cuda.jsonl:1:1: orphaned" in site.run("evidence", "list", **nowhere).stdout
 
 
 def test_the_newest_line_of_a_key_is_kept(site: Any, exported: Path, added: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from optabs.apis import list_api_faults, list_api_notes
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.curation import (
+    State,
     Status,
     add_files,
     count_states,
@@ -25,6 +26,7 @@ from optabs.curation import (
     judge_lines,
     list_contradictions,
     prune_evidence,
+    summarise_current,
 )
 from optabs.errors import Fault, OptabsError, suggest_name
 from optabs.evidence import Evidence, write_lines
@@ -365,7 +367,8 @@ def _add_evidence(arguments: argparse.Namespace) -> int:
 
 def _list_evidence(arguments: argparse.Namespace) -> int:
     evidence, statuses, _ = _judge_evidence(open_project(_find_working_folder()))
-    for item in [*evidence.faults, *statuses]:
+    others = [each for each in statuses if each.state is not State.CURRENT]
+    for item in [*summarise_current(statuses), *others, *evidence.faults]:
         print(item)
     print(f"optabs: {count_states(statuses)}, {len(evidence.faults)} refused")
     return 1 if evidence.faults else 0

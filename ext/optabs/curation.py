@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
@@ -79,7 +79,7 @@ def add_files(files: Iterable[Path], project: Project, registry: Registry) -> Ad
             f"nothing was added, for lines that are there already are refused:\n{faults}",
             "restore them, or remove them: optabs evidence prune",
         )
-    newest: dict[tuple[str, str, str], Line] = {}
+    newest: dict[tuple[str, ...], Line] = {}
     for line in present.lines:
         _take_newer(newest, line)
     addition = Addition()
@@ -99,7 +99,7 @@ def add_files(files: Iterable[Path], project: Project, registry: Registry) -> Ad
     return addition
 
 
-def _take_newer(newest: dict[tuple[str, str, str], Line], line: Line) -> bool:
+def _take_newer(newest: dict[tuple[str, ...], Line], line: Line) -> bool:
     known = newest.get(line.key)
     if known is not None and known.record.ran_at >= line.record.ran_at:
         return False
@@ -158,17 +158,19 @@ def judge_lines(evidence: Evidence, plan: Plan) -> list[Status]:
 
     `plan` is that of the whole catalogue.
     """
-    targets = {check.job.claim: check.target for check in plan.checks if check.job}
-    return [_judge_line(line, evidence, targets) for line in evidence.lines]
+    targets = {
+        (check.job.claim, check.target.framework, check.target.device): check.target
+        for check in plan.checks
+        if check.job and check.target
+    }
+    return [_judge_line(line, evidence, targets.get(line.subject)) for line in evidence.lines]
 
 
-def _judge_line(line: Line, evidence: Evidence, targets: Mapping[str, Target | None]) -> Status:
-    claim = line.record.claim
-    target = targets.get(claim)
+def _judge_line(line: Line, evidence: Evidence, target: Target | None) -> Status:
     if target is None:
         reason = "no example of the catalogue has this code on this device any more"
         return Status(line, State.ORPHANED, reason)
-    newest_first = evidence.by_claim[claim]
+    newest_first = evidence.list_lines(line.record.claim, target)
     best = next((each for each in newest_first if not each.explain_age(target)), newest_first[0])
     reason = line.explain_age(target)
     if line is not best:
@@ -184,12 +186,30 @@ def prune_evidence(statuses: Sequence[Status], evidence: Evidence, project: Proj
     Raises:
         OptabsError: the folder cannot be written.
     """
+    for fault in evidence.faults:
+        if fault.code == "unreadable":  # to leave a line out, the others must be known
+            raise OptabsError(f"nothing was removed: {fault}")
     kept = [each.line for each in statuses if each.state in (State.CURRENT, State.STALE)]
     removed = [str(each) for each in statuses if each.state in (State.ORPHANED, State.SUPERSEDED)]
     removed += map(str, evidence.faults)
     if removed:
         _write_folder(project.evidence, kept)
     return removed
+
+
+def summarise_current(statuses: Iterable[Status]) -> list[str]:
+    """Return a text per file, version and machine on the lines that are current."""
+    dates: dict[str, dict[str, list[str]]] = {}
+    for each in statuses:
+        record, file = each.line.record, each.line.place.file
+        if each.state is State.CURRENT:
+            made = f"version {record.framework_version}, {record.device_name}"
+            dates.setdefault(file, {}).setdefault(made, []).append(record.ran_at[:10])
+    return [
+        f"{file}: {len(days)} current ({made}, {' to '.join(sorted({min(days), max(days)}))})"
+        for file, found in dates.items()
+        for made, days in found.items()
+    ]
 
 
 def count_states(statuses: Iterable[Status]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,9 +33,14 @@ class Line:
     place: Place = field(default=Place(""), compare=False)
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What lines share of which only the newest counts: claim, version and method."""
-        return (self.record.claim, find_public(self.record.framework_version), self.method)
+    def subject(self) -> tuple[str, str, str]:
+        """What it is about. A claim is of one framework and device, which must be the record's."""
+        return (self.record.claim, self.record.framework, self.record.device)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What lines share of which only the newest counts: subject, version and method."""
+        return (*self.subject, find_public(self.record.framework_version), self.method)
 
     @property
     def name(self) -> str:
@@ -66,32 +71,25 @@ class Evidence:
     faults: tuple[Fault, ...] = ()
 
     @cached_property
-    def by_claim(self) -> Mapping[str, list[Line]]:
-        """The lines on each claim, the newest first."""
-        found: dict[str, list[Line]] = {}
+    def _newest_first(self) -> Mapping[tuple[str, ...], list[Line]]:
+        found: dict[tuple[str, ...], list[Line]] = {}
         for line in sorted(self.lines, key=lambda each: each.record.ran_at, reverse=True):
-            found.setdefault(line.record.claim, []).append(line)
+            found.setdefault(line.subject, []).append(line)
         return found
+
+    def list_lines(self, claim: str, target: Target) -> Sequence[Line]:
+        """Return the lines on a claim about a target, the newest first, whatever their age."""
+        return self._newest_first.get((claim, target.framework, target.device), ())
 
     def find(self, claim: str, target: Target, time_limit: float) -> Line | None:
         """Return the newest line on a claim that holds for a target as it is today."""
-        return next(
-            (
-                line
-                for line in self.by_claim.get(claim, ())
-                if not line.explain_age(target)
-                # A run that was ended by a shorter limit says nothing about today's.
-                and (
-                    line.record.outcome is not Outcome.TIMED_OUT
-                    or line.record.time_limit >= time_limit
-                )
-            ),
-            None,
-        )
-
-    def find_latest(self, claim: str) -> Line | None:
-        """Return the newest line on a claim, whatever it was made with."""
-        return next(iter(self.by_claim.get(claim, ())), None)
+        for line in self.list_lines(claim, target):
+            record = line.record
+            # A run that was ended by a shorter limit says nothing about today's.
+            is_cut = record.outcome is Outcome.TIMED_OUT and record.time_limit < time_limit
+            if not is_cut and not line.explain_age(target):
+                return line
+        return None
 
     def list_devices(self) -> list[tuple[str, str]]:
         """Return the frameworks and devices that there are lines of."""
@@ -173,7 +171,7 @@ def write_lines(lines: Iterable[Line]) -> bytes:
 
 def _sort(line: Line) -> tuple[str, ...]:
     record = line.record
-    return (record.operation, record.case, record.framework, record.device, *line.key)
+    return (record.operation, record.case, *line.key)
 
 
 def _write_line(line: Line) -> str:

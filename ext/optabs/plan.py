@@ -204,7 +204,9 @@ class _Planner:
             proved = {
                 check.target
                 for check in checks
-                if check.job and check.job.claim in self.plan.evidence.by_claim
+                if check.job
+                and check.target
+                and self.plan.evidence.list_lines(check.job.claim, check.target)
             }
             for check in checks:
                 if not (check.target and check.target.is_elsewhere) or check.target in proved:

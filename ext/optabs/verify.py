@@ -242,7 +242,7 @@ def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:
     if line is not None:
         return replace(judge_record(check, plan, line.record), line=line)
     reason = plan.unavailable.get((check.target.framework, check.target.device), "it was not run")
-    line = plan.evidence.find_latest(check.job.claim)
+    line = next(iter(plan.evidence.list_lines(check.job.claim, check.target)), None)
     older = latest.get(check.job.claim)
     if line is not None and (older is None or older.ran_at < line.record.ran_at):
         changes = line.explain_age(check.target) or "the time limit is longer"
