@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from optabs.evidence import Line, hide_folders, read_file, write_lines
+from optabs.evidence import Evidence, Line, hide_folders, read_file, write_lines
+from optabs.frameworks import load_registry
 from optabs.records import Error, Outcome, Record
+from optabs.run.targets import Target, find_targets
 
 ABS = """
 operation: Abs
@@ -135,6 +137,8 @@ def _rewrite(**changes: Any) -> bytes:
         (_rewrite(method="other"), "does not match its own hash"),
         (_rewrite(ran_at="2026-01-02T03:04:06Z"), "does not match its own hash"),
         (write_lines([replace(LINE, record=replace(RECORD, ran_at="now"))]), "no record that"),
+        (write_lines([replace(LINE, record=replace(RECORD, device="../x"))]), "and device"),
+        (write_lines([replace(LINE, record=replace(RECORD, framework="/x"))]), "and device"),
         (write_lines([replace(LINE, record=replace(RECORD, seconds="1"))]), "no record that"),  # type: ignore[arg-type]
         (
             write_lines([replace(LINE, record=replace(RECORD, outcome=Outcome.UNAVAILABLE))]),
@@ -152,6 +156,48 @@ def test_what_is_no_evidence_is_refused_at_its_line(
     (fault,) = found.faults
     assert str(fault.place) == "some.jsonl:3:1"
     assert message in fault.message
+
+
+def test_a_line_holds_for_its_target_as_it_is_today() -> None:
+    target = Target("fake", "cuda", "highest", None, method="method", wanted_version="1.0")
+
+    def find(record: Record = RECORD, claim: str = "claim", **changes: Any) -> Line | None:
+        evidence = Evidence((replace(LINE, record=record),))
+        return evidence.find(claim, replace(target, **changes), 60.0)
+
+    assert find() == LINE
+    assert find(claim="other") is None
+    for changes in ({"method": "other"}, {"wanted_version": "1.0.1"}, {"wanted_version": ""}):
+        assert find(**changes) is None
+    for changes in ({"device": "cpu"}, {"framework": "fake_two"}):
+        assert find(**changes) is None
+    # A run that was ended sooner than it would be today says nothing.
+    assert find(replace(RECORD, outcome=Outcome.TIMED_OUT)) is not None
+    assert find(replace(RECORD, outcome=Outcome.TIMED_OUT, time_limit=59.0)) is None
+
+
+def test_of_several_lines_that_hold_the_newest_is_taken() -> None:
+    target = Target("fake", "cuda", "highest", None, method="method", wanted_version="1.0")
+    days = ("2026-01-02", "2026-03-02", "2026-02-02")
+    lines = [replace(LINE, record=replace(RECORD, ran_at=f"{day}T00:00:00Z")) for day in days]
+    assert Evidence(tuple(lines)).find("claim", target, 60.0) is lines[1]
+
+
+@pytest.mark.parametrize("key", sorted(load_registry().frameworks))
+def test_where_nothing_is_installed_the_pinned_version_counts(key: str, tmp_path: Path) -> None:
+    framework = load_registry().frameworks[key]
+    (target,) = (
+        each
+        for each in find_targets(load_registry(), (), tmp_path, tmp_path)
+        if each.framework == key
+    )
+    assert target.framework_version == ""
+    pins = framework.requirements.read_text().splitlines()
+    names = "|".join(framework.distributions)
+    assert any(
+        re.match(rf"({names})(\[\w+\])?=={re.escape(target.wanted_version)}(;|\s|$)", pin)
+        for pin in pins
+    )
 
 
 def test_an_export_names_no_folder_of_the_machine() -> None:
@@ -250,9 +296,7 @@ def test_a_changed_line_is_refused_and_named(site: Any, added: Path) -> None:
 def test_lines_that_are_added_are_looked_at_one_by_one(site: Any, exported: Path) -> None:
     lines = list(read_file(exported, exported.parent).lines)
     later = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    for number, change in enumerate(
-        ({"framework": "../fake"}, {"device": "tpu"}, {"ran_at": later})
-    ):
+    for number, change in enumerate(({"framework": "faked"}, {"device": "tpu"}, {"ran_at": later})):
         made = change_record(claim=str(number), **change)(lines[0])
         exported.write_bytes(exported.read_bytes() + write_lines([made]))
     exported.write_text(exported.read_text().replace("Fake GPU", "A GPU", 1))
@@ -261,7 +305,7 @@ def test_lines_that_are_added_are_looked_at_one_by_one(site: Any, exported: Path
     assert done.stdout.startswith("optabs: 1 added, 0 kept")
     assert done.stdout.endswith("4 refused\n")
     for number, text in enumerate(
-        ("match its own hash", "no framework '../fake'", "no device 'tpu'", "a time to come")
+        ("match its own hash", "no framework 'faked'", "no device 'tpu'", "a time to come")
     ):
         assert text in done.stderr.splitlines()[number]
     assert [f"{exported}:{n}:1" in done.stderr for n in (1, 2, 3, 4, 5)] == [
@@ -372,6 +416,15 @@ def test_what_is_orphaned_or_superseded_is_removed(site: Any, added: Path) -> No
     site.edit("sin", "0.5, 1.0", "0.5, 1.5")
     assert site.run("evidence", "prune").stdout.endswith("optabs: 1 removed, 0 left\n")
     assert not added.exists()
+
+
+def test_a_file_that_cannot_be_read_is_not_removed(site: Any, added: Path) -> None:
+    (added.parent / "other.jsonl").mkdir()
+    site.edit("sin", "[0.0]", "[0.25]")
+    done = site.run("evidence", "prune")
+    assert done.returncode == 2
+    assert "evidence/other.jsonl:1:1: unreadable" in done.stderr
+    assert len(added.read_text().splitlines()) == 2
 
 
 def test_nothing_is_removed_while_the_catalogue_has_faults(site: Any, added: Path) -> None:

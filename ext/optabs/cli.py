@@ -379,7 +379,7 @@ def _prune_evidence(arguments: argparse.Namespace) -> int:
     evidence, statuses, faults = _judge_evidence(project)
     if faults:
         raise OptabsError(
-            f"nothing was removed: the catalogue has faults, so it is not known what it claims; "
+            "nothing was removed: the catalogue has faults, so it is not known what it claims; "
             f"the first is\n{faults[0]}",
             "all of them: optabs check",
         )
@@ -391,9 +391,7 @@ def _prune_evidence(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _judge_evidence(
-    project: Project,
-) -> tuple[Evidence, list[Status], list[Fault]]:
+def _judge_evidence(project: Project) -> tuple[Evidence, list[Status], list[Fault]]:
     """Return the evidence, the states of its lines, and the faults of the catalogue."""
     registry, evidence = project.load_registry(), project.read_evidence()
     catalog, faults = project.load_catalog(registry)

@@ -151,6 +151,8 @@ def _read_line(text: bytes) -> Line:
         datetime.strptime(record.ran_at, _TIME)
     except (ValueError, KeyError, TypeError):
         raise _NotBelieved("the line holds no record that this version of Optabs reads") from None
+    if not re.fullmatch(r"\w+", record.framework) or not re.fullmatch(r"\w+", record.device):
+        raise _NotBelieved("the line names no framework and device")  # and they name its file
     if record.outcome is Outcome.UNAVAILABLE:
         raise _NotBelieved("nothing was run, so the line proves nothing")
     return Line(record, method)

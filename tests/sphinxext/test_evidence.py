@@ -54,6 +54,11 @@ def test_a_device_that_is_elsewhere_is_shown_with_its_origin(found: Any) -> None
     rows = [*csv.reader(found.read("matrix.csv").splitlines())]
     assert rows[0][3:] == ["fake-cpu", "fake-cuda"]
     assert rows[1][3:] == ["verified", "verified"]
+    parity = found.parse("ops/sine.html").select(".optabs-parity li")
+    assert [[each.b.get_text(), each.small.get_text()] for each in parity] == [
+        ["cpu", "verified"],
+        ["cuda", "verified"],
+    ]
     assert "Fake (cuda)" in found.parse("index.html").get_text()
 
     times = found.list_times()
