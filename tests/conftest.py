@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,6 +166,42 @@ def project(environments: Path) -> Callable[..., Project]:
         )
 
     return make
+
+
+@pytest.fixture
+def cuda_frameworks(tmp_path: Path) -> Path:
+    """Copies of the fake frameworks; the first has a CUDA device where CUDA_FAKE is set."""
+    folder = Path(shutil.copytree(FAKE_FRAMEWORKS, tmp_path / "frameworks"))
+    for name, old, new in (
+        ("framework.yaml", "devices: [cpu]", "devices: [cpu, cuda]"),
+        (
+            "adapter.py",
+            'return {"cpu": ""}',
+            'return {"cpu": "", **({"cuda": "Fake GPU"} if "CUDA_FAKE" in os.environ else {})}',
+        ),
+        ("adapter.py", "import struct\n", "import os\nimport struct\n"),
+    ):
+        file = folder / "fake" / name
+        text = file.read_text()
+        assert text.count(old) == 1
+        file.write_text(text.replace(old, new))
+    return folder
+
+
+@pytest.fixture
+def cuda_machine(
+    cuda_frameworks: Path, project: Callable[..., Project], tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line with entries of a catalogue on a machine with a CUDA device."""
+
+    def run(ops: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+        machine = project(tmp_path / "machine", cuda_frameworks)
+        shutil.copytree(ops, machine.ops, dirs_exist_ok=True)
+        started = machine.prepare(arguments, CUDA_FAKE="1")
+        started["args"][1:3] = [str(FAKE / "with_cuda.py")]
+        return subprocess.run(**started, capture_output=True, timeout=COMMAND_SECONDS, check=False)
+
+    return run
 
 
 @pytest.fixture

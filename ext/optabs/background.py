@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from optabs.errors import OptabsError
+from optabs.evidence import Evidence
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Plan
@@ -88,9 +89,9 @@ class BackgroundRun:
 
 
 def _reduce_plan(plan: Plan) -> Plan:
-    """Return the part of a plan that running needs: neither verdicts nor what is known."""
+    """Return the part of a plan that running needs: nothing of what is known."""
     checks = {check.target: check for check in plan.checks if check.target}
-    return replace(plan, checks=list(checks.values()), references={}, known={})
+    return replace(plan, checks=list(checks.values()), references={}, known={}, evidence=Evidence())
 
 
 def _describe(event: Event) -> dict[str, Any] | None:

@@ -5,24 +5,38 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optabs.apis import list_api_faults, list_api_notes
 from optabs.catalog.json_schema import write_schema
 from optabs.catalog.model import Catalog, Entry, Op
+from optabs.curation import (
+    State,
+    Status,
+    add_files,
+    count_states,
+    export_lines,
+    judge_lines,
+    list_contradictions,
+    prune_evidence,
+    summarise_current,
+)
 from optabs.errors import Fault, OptabsError, suggest_name
-from optabs.export import build_export, write_export
+from optabs.evidence import Evidence, write_lines
+from optabs.export import build_export, replace_file, write_export
 from optabs.formats import FOR_PROGRAMS, FORMATS, Findings
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import DEFAULT_TIME_LIMIT, Options, Plan, make_plan
-from optabs.project import open_project
+from optabs.project import Project, open_project
 from optabs.records import Verdict
 from optabs.run.console import RunProgress
 from optabs.run.fingerprint import compute_fingerprint
@@ -95,6 +109,10 @@ def _read_seconds(text: str) -> float:
     return seconds
 
 
+def _find_interpreter(text: str) -> Path:
+    return Path(text if os.path.dirname(text) else shutil.which(text) or text)
+
+
 def _read_repeats(text: str) -> int:
     if not text.isdecimal() or int(text) < 2:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of runs above 1")
@@ -128,9 +146,9 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     verify.add_argument(
         "--python",
-        type=Path,
+        type=_find_interpreter,
         metavar="FILE",
-        help="an interpreter to use in place of the environments",
+        help="an interpreter to use in place of the environments: a path, or a name on the PATH",
     )
     verify.add_argument(
         "--time-limit",
@@ -154,6 +172,12 @@ def _make_parser() -> argparse.ArgumentParser:
         help="run each example in a process of its own, too, and say where verdicts differ (slow)",
     )
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the export there")
+    verify.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write the records of this machine there, as evidence for others",
+    )
     verify.set_defaults(command=_verify)
 
     check = commands.add_parser("check", help="check the catalogue without running anything")
@@ -178,6 +202,15 @@ def _make_parser() -> argparse.ArgumentParser:
 
     schema = commands.add_parser("schema", help="print the JSON Schema of an entry, for editors")
     schema.set_defaults(command=_print_schema)
+    evidence = commands.add_parser("evidence", help="keep what other machines have found")
+    actions = evidence.add_subparsers(required=True, metavar="ACTION")
+    adding = actions.add_parser("add", help="merge files that `verify --export` has written")
+    adding.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    adding.set_defaults(command=_add_evidence)
+    listing = actions.add_parser("list", help="say what is current, stale or orphaned")
+    listing.set_defaults(command=_list_evidence)
+    pruning = actions.add_parser("prune", help="remove what is orphaned, superseded or refused")
+    pruning.set_defaults(command=_prune_evidence)
 
     importing = commands.add_parser("import", help="turn an ODL list into one file per op")
     importing.add_argument("file", type=Path, metavar="FILE", help="a YAML or JSON list of entries")
@@ -297,16 +330,17 @@ def _verify(arguments: argparse.Namespace) -> int:
     reference = find_reference(registry, project.cache)
     fresh = bool(arguments.fresh or arguments.repeat or arguments.isolate)
     options = Options(tuple(arguments.device), arguments.time_limit, fresh)
+    evidence = project.read_evidence()
     narrowing = _Narrowing(arguments.op, selected if arguments.framework else None)
     entries: list[Entry] = []
     with Ledger(project.ledger) as ledger, WarmWorkers() as warm:
         if ledger.notice:
             print(f"optabs: {ledger.notice}", file=sys.stderr)
         ops = narrowing.filter(_keep(project.read_entries(), entries))
-        plan = make_plan(ops, registry, targets, reference, ledger, options, warm.start)
+        plan = make_plan(ops, registry, targets, reference, ledger, options, warm.start, evidence)
         catalog, faults = project.check(entries, registry)
         narrowing.check(catalog)
-        faults = narrowing.filter_faults(faults, catalog)
+        faults = [*narrowing.filter_faults(faults, catalog), *evidence.faults]
         for fault in faults:
             print(fault, file=sys.stderr)
         tally = Tally(reused=plan.count_known())
@@ -316,19 +350,84 @@ def _verify(arguments: argparse.Namespace) -> int:
         tally.seconds = time.monotonic() - started
         report = judge_plan(plan, ledger, tally)
         stabilities = list(_run_again(plan, report, arguments))
+    contradictions = list_contradictions(report, plan)
+    for fault in contradictions:
+        print(fault, file=sys.stderr)
+    faults += contradictions
     shown = list(narrowing.filter(catalog.ops))
     missing = _print_report(shown, registry, report, stabilities)
     if arguments.json:
         pages = {op.place.file: project.find_docname(op.path) for op in shown}
-        try:
+        with _explain_writing(arguments.json):
             write_export(build_export(shown, registry, targets, report, pages), arguments.json)
-        except OSError as error:
-            raise OptabsError(
-                f"cannot write {arguments.json}: {error.strerror}", "name another file"
-            ) from error
+    if arguments.export:
+        lines = export_lines(report, plan, project)
+        with _explain_writing(arguments.export):
+            replace_file(arguments.export, write_lines(lines))
+        exported = f"{len(lines)} {_plural(len(lines), 'record', 'records')}"
+        print(f"optabs: {exported} in {arguments.export}", file=sys.stderr)
     bad = report.count()[Verdict.FAILED] + report.count()[Verdict.DIFFERS]
     unstable = any(each.faults for each in stabilities)
     return 1 if bad or faults or missing or unstable else 0
+
+
+@contextmanager
+def _explain_writing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OptabsError(f"cannot write {file}: {error.strerror}", "name another file") from error
+
+
+def _add_evidence(arguments: argparse.Namespace) -> int:
+    project = open_project(_find_working_folder())
+    addition = add_files(arguments.files, project, project.load_registry())
+    for fault in addition.refused:
+        print(fault, file=sys.stderr)
+    print(
+        f"optabs: {addition.added} added, {addition.kept} kept (as new a line is there already), "
+        f"{len(addition.refused)} refused"
+    )
+    return 1 if addition.refused else 0
+
+
+def _list_evidence(arguments: argparse.Namespace) -> int:
+    evidence, statuses, _ = _judge_evidence(open_project(_find_working_folder()))
+    others = [each for each in statuses if each.state is not State.CURRENT]
+    for item in [*summarise_current(statuses), *others, *evidence.faults]:
+        print(item)
+    print(f"optabs: {count_states(statuses)}, {len(evidence.faults)} refused")
+    return 1 if evidence.faults else 0
+
+
+def _prune_evidence(arguments: argparse.Namespace) -> int:
+    project = open_project(_find_working_folder())
+    evidence, statuses, faults = _judge_evidence(project)
+    if faults:
+        raise OptabsError(
+            "nothing was removed: the catalogue has faults, so it is not known what it claims; "
+            f"the first is\n{faults[0]}",
+            "all of them: optabs check",
+        )
+    removed = prune_evidence(statuses, evidence, project)
+    for text in removed:
+        print(text)
+    left = len(evidence.lines) + len(evidence.faults) - len(removed)
+    print(f"optabs: {len(removed)} removed, {left} left")
+    return 0
+
+
+def _judge_evidence(project: Project) -> tuple[Evidence, list[Status], list[Fault]]:
+    """Return the evidence, the states of its lines, and the faults of the catalogue."""
+    registry, evidence = project.load_registry(), project.read_evidence()
+    catalog, faults = project.load_catalog(registry)
+    targets = find_targets(registry, (), project.environments, project.cache)
+    reference = find_reference(registry, project.cache)
+    with Ledger(project.ledger) as ledger:
+        plan = make_plan(
+            catalog.ops, registry, targets, reference, ledger, Options(), evidence=evidence
+        )
+    return evidence, judge_lines(evidence, plan), faults
 
 
 def _run_again(plan: Plan, report: Report, arguments: argparse.Namespace) -> Iterator[Stability]:

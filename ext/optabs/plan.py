@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from optabs.catalog.model import Case, Op, Variant
 from optabs.errors import Place
-from optabs.frameworks import Registry
+from optabs.evidence import Evidence, list_targets
+from optabs.frameworks import Framework, Registry
 from optabs.ledger import Ledger
 from optabs.records import Outcome, Record, Verdict, dump_json, hash_parts
 from optabs.run.pool import Batch, Job
@@ -72,6 +73,8 @@ class Plan:
     known: dict[str, Record]
     unavailable: dict[tuple[str, str], str] = field(default_factory=dict)
     """Why a framework cannot be run on a device, as far as is known."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What other machines have found."""
 
     def count_known(self) -> int:
         """The number of checks whose record was there before anything was run."""
@@ -101,12 +104,14 @@ def make_plan(
     ledger: Ledger,
     options: Options,
     want: Callable[[Target], None] = lambda target: None,
+    evidence: Evidence | None = None,
 ) -> Plan:
     """Return the plan for some ops; only what the ledger does not know is to be run.
 
     `want` is told, while `ops` are still being read, which targets will have something to run.
+    A device that is not here is planned for the variants that have evidence of it.
     """
-    planner = _Planner(registry, targets, reference, ledger, options, want)
+    planner = _Planner(registry, targets, reference, ledger, options, want, evidence or Evidence())
     for op in ops:
         planner.add(op)
     return planner.finish()
@@ -123,18 +128,19 @@ class _Planner:
         ledger: Ledger,
         options: Options,
         want: Callable[[Target], None],
+        evidence: Evidence,
     ) -> None:
         self.registry = registry
-        self.targets = targets
+        self.targets = [*list_targets(targets, evidence)]
         self.reference = reference
         self.ledger = ledger
         self.options = options
         self.want = want
-        self.plan = Plan([], {}, {}, [], {})
+        self.plan = Plan([], {}, {}, [], {}, evidence=evidence)
         self.jobs: dict[Target, dict[str, Job]] = {}
         self.identities = {
             target.framework: target.identity
-            for target in targets
+            for target in self.targets
             if target.identity and target.device == "cpu"
         }
         self.note_unavailable()
@@ -194,24 +200,31 @@ class _Planner:
             if refusal or framework is None:
                 yield Check(op, variant, refusal=refusal)
                 continue
-            for case in op.cases:
-                try:
-                    snippet = build_snippet(op, case, variant, framework)
-                except NoSnippet as reason:
-                    is_lacking = isinstance(reason, NoAutodiff)
-                    verdict = Verdict.UNSUPPORTED if is_lacking else Verdict.UNTESTABLE
-                    yield Check(op, variant, case, refusal=(verdict, str(reason)))
-                    continue
-                for target in self.targets:
-                    if target.framework == key and self.wants_device(target.device):
-                        yield Check(
-                            op,
-                            variant,
-                            case,
-                            target,
-                            snippet,
-                            self.make_job(op, case, snippet, case.result_names, target, key),
-                        )
+            checks = [*self.list_cases(op, variant, framework)]
+            proved = {
+                check.target
+                for check in checks
+                if check.job
+                and check.target
+                and self.plan.evidence.list_lines(check.job.claim, check.target)
+            }
+            for check in checks:
+                if not (check.target and check.target.is_elsewhere) or check.target in proved:
+                    yield check
+
+    def list_cases(self, op: Op, variant: Variant, framework: Framework) -> Iterator[Check]:
+        for case in op.cases:
+            try:
+                snippet = build_snippet(op, case, variant, framework)
+            except NoSnippet as reason:
+                is_lacking = isinstance(reason, NoAutodiff)
+                verdict = Verdict.UNSUPPORTED if is_lacking else Verdict.UNTESTABLE
+                yield Check(op, variant, case, refusal=(verdict, str(reason)))
+                continue
+            for target in self.targets:
+                if target.framework == framework.key and self.wants_device(target.device):
+                    job = self.make_job(op, case, snippet, case.result_names, target, framework.key)
+                    yield Check(op, variant, case, target, snippet, job)
 
     def wants_device(self, device: str) -> bool:
         return not self.options.devices or device in self.options.devices

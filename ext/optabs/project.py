@@ -14,6 +14,7 @@ from optabs.catalog.load import Inspect, find_files, load_file, make_catalog
 from optabs.catalog.mend import mend_file
 from optabs.catalog.model import Catalog, Entry
 from optabs.errors import Fault
+from optabs.evidence import Evidence, read_evidence
 from optabs.frameworks import Registry, load_registry
 
 
@@ -31,6 +32,11 @@ class Project:
     def ledger(self) -> Path:
         """The folder of the local ledger."""
         return self.build / "ledger"
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of what other machines have found."""
+        return self.root / "evidence"
 
     @property
     def cache(self) -> Path:
@@ -54,6 +60,10 @@ class Project:
             CatalogError: a `framework.yaml` has faults.
         """
         return load_registry(self.extra_frameworks)
+
+    def read_evidence(self) -> Evidence:
+        """Read what other machines have found."""
+        return read_evidence(self.evidence, self.root)
 
     def read_entries(self) -> Iterator[Entry]:
         """Read the catalogue entry by entry.

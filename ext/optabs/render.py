@@ -15,6 +15,9 @@ from optabs.verify import Judgement, Report, combine_verdicts
 
 Context = dict[str, Any]
 
+_OWN = "this build"
+_EVIDENCE = "evidence from another machine"
+
 # Characters that do not show, and that XML cannot hold, as the pictures that Unicode has of them.
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
 
@@ -217,11 +220,16 @@ def _is_drawn(judgement: Judgement) -> bool:
 
 
 def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
-    """Return what the results of a tab rest on: a run per device, version and machine."""
+    """Return what the results of a tab rest on: a run per device, version and machine.
+
+    Where some of them come from other machines, `origin` says so of each.
+    """
     runs: dict[tuple[str, ...], list[str]] = {}
     for each in judgements:
         if each.record:
-            runs.setdefault(_identify_run(each.record), []).append(each.record.ran_at[:10])
+            run = (*_identify_run(each.record), _EVIDENCE if each.line else _OWN)
+            runs.setdefault(run, []).append(each.record.ran_at[:10])
+    has_evidence = any(run[-1] == _EVIDENCE for run in runs)
     return [
         {
             "device": device,
@@ -230,8 +238,9 @@ def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
             "python_version": python_version,
             "first": min(dates),
             "last": max(dates),
+            "origin": origin if has_evidence else "",
         }
-        for (device, device_name, framework_version, python_version), dates in runs.items()
+        for (device, device_name, framework_version, python_version, origin), dates in runs.items()
     ]
 
 

@@ -13,6 +13,7 @@ from optabs.catalog.model import Case, Op, Variant
 from optabs.compare import DEVICE_DEFAULTS, Comparison, Tree, compare_results, decode_tree
 from optabs.crosscheck import Disagreement, find_disagreement
 from optabs.errors import Fault, Place
+from optabs.evidence import Line
 from optabs.expected import (
     NoOracle,
     build_expected,
@@ -48,6 +49,8 @@ class Judgement:
     """What the example gave, by name, where it could be compared; with the expected signs."""
     past: tuple[Judgement, ...] = ()
     """The verdicts on the same code with other versions of the framework, newest first."""
+    line: Line | None = None
+    """The evidence that the record comes from, or None where this machine has made it."""
 
     @property
     def case(self) -> Case | None:
@@ -233,15 +236,28 @@ def _judge(check: Check, plan: Plan, latest: Mapping[str, Record]) -> Judgement:
         return Judgement(check, verdict, reason, place=check.variant.place)
     assert check.target and check.job
     record = plan.known.get(check.key) if check.key else None
-    if record is None:
-        reason = plan.unavailable.get(
-            (check.target.framework, check.target.device), "it was not run"
+    if record is not None:
+        return judge_record(check, plan, record)
+    line = find_line(check, plan)
+    if line is not None:
+        return replace(judge_record(check, plan, line.record), line=line)
+    reason = plan.unavailable.get((check.target.framework, check.target.device), "it was not run")
+    line = next(iter(plan.evidence.list_lines(check.job.claim, check.target)), None)
+    older = latest.get(check.job.claim)
+    if line is not None and (older is None or older.ran_at < line.record.ran_at):
+        changes = line.explain_age(check.target) or "the time limit is longer"
+        return replace(
+            _judge_stale(check, plan, line.record, f"{changes}, and {reason}"), line=line
         )
-        older = latest.get(check.job.claim)
-        if older is None:
-            return Judgement(check, Verdict.NOT_RUN, reason)
-        return _judge_stale(check, plan, older, reason)
-    return judge_record(check, plan, record)
+    if older is None:
+        return Judgement(check, Verdict.NOT_RUN, reason)
+    return _judge_stale(check, plan, older, reason)
+
+
+def find_line(check: Check, plan: Plan) -> Line | None:
+    """Return the evidence of another machine that holds for a check as it is today."""
+    assert check.target and check.job
+    return plan.evidence.find(check.job.claim, check.target, check.job.time_limit)
 
 
 def _add_past(judgement: Judgement, plan: Plan, older: Mapping[str, list[Record]]) -> Judgement:
@@ -350,7 +366,8 @@ def list_failures(report: Report, fail_on: Iterable[str]) -> list[Fault]:
                 Fault(
                     judgement.place or judgement.check.variant.place,
                     judgement.verdict.value,
-                    f"{name_check(judgement.check)}: {judgement.reason}",
+                    f"{name_check(judgement.check)}: {judgement.reason}"
+                    + (f"\n(evidence: {judgement.line.place})" if judgement.line else ""),
                 )
             )
     return faults

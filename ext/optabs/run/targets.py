@@ -10,7 +10,7 @@ import platform
 import re
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -38,6 +38,12 @@ class Target:
     python_version: str = ""
     spec: WorkerSpec | None = None
     reason: str = ""
+    method: str = ""
+    """A hash of how examples are run, the same on every machine: worker, adapter, settings."""
+    wanted_version: str = ""
+    """The version that evidence must be of: the one installed, else the one that is pinned."""
+    is_elsewhere: bool = False
+    """Whether only other machines have the device."""
 
 
 def find_devices() -> dict[str, str]:
@@ -79,8 +85,30 @@ def find_targets(
         else:
             interpreter, missing = python, ""
         reason = "" if framework.key in selected else "not selected for this build (FRAMEWORKS)"
-        targets += _find_for(framework, interpreter, devices, cache, reason or missing)
+        method, pinned = _hash_method(framework), _find_pinned(framework)
+        targets += [
+            replace(target, method=method, wanted_version=target.framework_version or pinned)
+            for target in _find_for(framework, interpreter, devices, cache, reason or missing)
+        ]
     return targets
+
+
+def _hash_method(framework: Framework) -> str:
+    return hash_parts(
+        framework.precision,
+        dict(framework.variables),
+        _hash_worker(),
+        _hash_file(framework.adapter),
+    )
+
+
+def _find_pinned(framework: Framework) -> str:
+    """Return the version of a framework that its `requirements.txt` pins, or an empty text."""
+    text = framework.requirements.read_text(encoding="utf-8")
+    pins = re.findall(r"^\s*([\w.-]+)(?:\[[^]]*\])?\s*==\s*([\w.!+]+)", text, re.MULTILINE)
+    versions = {normalise(name): version for name, version in pins}
+    names = map(normalise, framework.distributions)
+    return next(filter(None, map(versions.get, names)), "")
 
 
 def _find_for(

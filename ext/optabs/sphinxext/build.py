@@ -17,6 +17,7 @@ from optabs.background import BackgroundRun, Work
 from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
 from optabs.categories import Category, list_categories, write_line
 from optabs.errors import Fault, Place
+from optabs.evidence import Evidence
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.overview import make_health_context, make_matrix_context
@@ -82,7 +83,9 @@ class Build:
 
     # --- running ----------------------------------------------------------------------------------
 
-    def start(self, selected: tuple[str, ...], time_limit: float, ledger: Ledger) -> None:
+    def start(
+        self, selected: tuple[str, ...], time_limit: float, ledger: Ledger, evidence: Evidence
+    ) -> None:
         """Make the plan and start running what the ledger does not know."""
         project = self.project
         self.targets = find_targets(self.registry, selected, project.environments, project.cache)
@@ -93,6 +96,7 @@ class Build:
             find_reference(self.registry, project.cache),
             ledger,
             Options(time_limit=time_limit),
+            evidence=evidence,
         )
         for check in plan.checks:
             if check.case:

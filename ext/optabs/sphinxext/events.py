@@ -146,7 +146,8 @@ def on_builder_inited(app: Sphinx) -> None:
         registry = project.load_registry()
         selected = registry.select(os.environ.get("FRAMEWORKS"))
         catalog, faults = project.load_catalog(registry)
-        faults += _list_pageless(catalog)
+        evidence = project.read_evidence()
+        faults += [*_list_pageless(catalog), *evidence.faults]
         build = Build(
             project,
             registry,
@@ -158,7 +159,7 @@ def on_builder_inited(app: Sphinx) -> None:
         with Ledger(project.ledger) as ledger:
             if ledger.notice:
                 logger.warning(ledger.notice, type="optabs", subtype="ledger")
-            build.start(selected, app.config.optabs_time_limit, ledger)
+            build.start(selected, app.config.optabs_time_limit, ledger, evidence)
     domain = app.env.domains["op"]
     assert isinstance(domain, OpDomain)
     domain.build = build

@@ -167,9 +167,10 @@ def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
 def _describe_run(tab: dict[str, Any], run: dict[str, Any]) -> str:
     name = f" ({run['device_name']})" if run["device_name"] else ""
     until = f" to {run['last']}" if run["last"] != run["first"] else ""
+    origin = f"; {run['origin']}" if run["origin"] else ""
     return (
         f"{tab['label']} {run['framework_version']}, Python {run['python_version']}, "
-        f"on {run['device']}{name}, {run['first']}{until}"
+        f"on {run['device']}{name}, {run['first']}{until}{origin}"
     )
 
 
