@@ -223,7 +223,7 @@ def test_the_code_is_the_frameworks_own_idiom(key: str, tmp_path: Path, built_in
 def test_several_inputs_have_several_gradients(built_in: Registry) -> None:
     (entry,) = load_file(ROOT / "ops" / "matmul.yaml", ROOT)
     assert entry.op
-    case = find_case(entry.op, "batches-gradient")
+    case = find_case(entry.op, "matrices-gradient")
     wanted = {
         "torch": [
             "a.requires_grad_()",

@@ -14,6 +14,8 @@ PAGES = {
     "ops": "index.html",
     "matrix": "matrix.html",
     "health": "health.html",
+    "differences": "differences.html?from=fake&to=fake_two",
+    "names": "from-fake.html",
     "search": "search.html",
 }
 

@@ -50,8 +50,10 @@ def test_each_entry_has_its_page(imported: tuple[Any, Any]) -> None:
     site, result = imported
     assert result.status == 0, result.output
     pages = {file.stem for file in (site.folder / "_build/html/ops").glob("*.html")}
-    assert pages == {"glu", "glu-2", "op-index"}
-    assert [site.parse(f"ops/{page}.html").h1.get_text()[:5] for page in sorted(pages)] == [
+    assert pages == {"a-z", "glu", "glu-2", "op-index"}
+    assert [
+        site.parse(f"ops/{page}.html").h1.get_text()[:5] for page in sorted(pages - {"a-z"})
+    ] == [
         "GLU¶",
         "Glu¶",
         "Index",

@@ -37,6 +37,7 @@ FORMAT_CODES: Mapping[str, str] = {
     "no-invariant": "All results of a case are compared up to their signs.",
     "no-name": "An expected result is given with its keys, but without its name.",
     "no-oracle": "A case does not say what the result must be, or says it twice.",
+    "no-plot": "A case has `plot`, but nothing that can be drawn so.",
     "no-runtime": "There is an example for a framework that cannot be run.",
     "ragged-array": "The rows of an array have different lengths.",
     "unknown-case": "An example is for a case that is not there.",
