@@ -22,9 +22,9 @@ from optabs.run.targets import find_reference, find_targets
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = Path(os.environ.get("OPTABS_ENVIRONMENTS") or ROOT / ".environments").resolve()
-RUN_SECONDS = 900
+RUN_SECONDS = 2400
 
-pytestmark = pytest.mark.frameworks
+pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(RUN_SECONDS)]
 
 
 def verify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
