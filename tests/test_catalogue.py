@@ -219,10 +219,11 @@ def build(folder: Path, builder: str, *arguments: str) -> subprocess.CompletedPr
 @pytest.fixture(scope="session")
 def site(verified):
     """The folder of the site's sources, after the pages have been built from what was run."""
-    folder = verified[0]
-    for name in ("conf.py", "guide", "_templates", "_static", *(p.name for p in ROOT.glob("*.md"))):
+    folder, pages = verified[0], [page.name for page in ROOT.glob("*.md")]
+    for name in ("conf.py", "guide", "from", "_templates", "_static", *pages):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
         copy(ROOT / name, folder / name)
+    (folder / "ext").symlink_to(ROOT / "ext")  # the guide shows some of it
     done = build(folder, "html")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
     assert "executed 0, " in done.stdout
