@@ -258,11 +258,14 @@
   const markChanges = (code, other) => {
     const [texts, others] = [code, other].map((each) => each.textContent.split("\n"));
     const counterparts = others.filter((text) => !texts.includes(text));
+    // Each changed line is held against the one that is most like it.
+    const findSmallest = (text) => counterparts
+      .map((counterpart) => findChange(text, counterpart))
+      .reduce((best, each) => (each[1] - each[0] < best[1] - best[0] ? each : best), [0, text.length]);
     const copy = code.cloneNode(false);
     splitLines(code).forEach((nodes, number) => {
       if (number) copy.append("\n");
-      const changed = !others.includes(texts[number]);
-      const [start, end] = changed ? findChange(texts[number], counterparts.shift() ?? "") : [0, 0];
+      const [start, end] = others.includes(texts[number]) ? [0, 0] : findSmallest(texts[number]);
       let place = 0;
       for (const node of nodes) {
         const text = node.textContent;
