@@ -41,7 +41,7 @@ class Category:
     def list_neighbours(self, op: Op | None) -> list[tuple[str, tuple[Op, ...]]]:
         """Return what to list beside an op: of several letters, only its own has its ops."""
         letters = self.list_by_letter()
-        own = find_letter(op) if op else None
+        own = find_letter(op.operation) if op else None
         return [
             (letter, ops if len(letters) == 1 or letter == own else ()) for letter, ops in letters
         ]
@@ -68,16 +68,20 @@ def list_categories(ops: Iterable[Op]) -> list[Category]:
     return [Category(name, anchor, tuple(found[name])) for name, anchor in anchors.items()]
 
 
-def find_letter(op: Op) -> str:
-    """Return the letter under which an op stands; `#` for what begins with none."""
-    first = op.operation[:1].upper()
+def find_letter(name: str) -> str:
+    """Return the letter under which a name stands; `#` for what begins with none."""
+    first = name[:1].upper()
     return first if first.isalpha() else "#"
 
 
 def group_by_letter(ops: Iterable[Op]) -> list[tuple[str, tuple[Op, ...]]]:
     """Return ops under their letters, `#` first."""
-    found = sorted(sort_ops(ops), key=lambda op: (find_letter(op) != "#", find_letter(op)))
-    return [(letter, tuple(group)) for letter, group in groupby(found, find_letter)]
+
+    def find(op: Op) -> str:
+        return find_letter(op.operation)
+
+    found = sorted(sort_ops(ops), key=lambda op: (find(op) != "#", find(op)))
+    return [(letter, tuple(group)) for letter, group in groupby(found, find)]
 
 
 def write_line(op: Op) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from optabs.catalog.model import Op
+from optabs.categories import sort_ops
 from optabs.errors import Fault
 from optabs.frameworks import Registry
 from optabs.records import Verdict
@@ -42,11 +43,11 @@ def make_matrix_context(ops: Sequence[Op], registry: Registry, report: Report) -
         {
             "name": op.operation,
             "category": op.category,
-            "file": op.place.file if pages[op.place.file] is op else None,
+            "file": find_page(op, pages),
             "words": _list_words(op, registry),
             "cells": [_combine_cell(op, column, report) for column in columns],
         }
-        for op in sorted(ops, key=lambda op: (op.operation.casefold(), op.place))
+        for op in sort_ops(ops)
     ]
     counts = [Counter(cells) for cells in zip(*(row["cells"] for row in rows), strict=True)]
     found = Counter[str]()
@@ -126,6 +127,11 @@ def find_pages(ops: Iterable[Op]) -> dict[str, Op]:
     return pages
 
 
+def find_page(op: Op, pages: Mapping[str, Op]) -> str | None:
+    """Return the file whose page shows an op; None if that page shows another op of the file."""
+    return op.place.file if pages[op.place.file] is op else None
+
+
 def _list_columns(ops: Iterable[Op], registry: Registry, report: Report) -> list[Column]:
     devices: dict[str, dict[str, None]] = {key: {} for op in ops for key in op.variants}
     for judgement in report.judgements:
@@ -175,7 +181,7 @@ def _group(
             {
                 "op": op.operation,
                 "case": case.id if case else "",
-                "file": op.place.file if pages[op.place.file] is op else None,
+                "file": find_page(op, pages),
                 "anchor": make_anchor(key, case.id) if case else make_anchor(key),
             }
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from optabs.catalog.model import Case, Difference, Op
+from optabs.categories import find_letter, sort_ops
 from optabs.frameworks import Registry
-from optabs.overview import find_pages
+from optabs.overview import find_page, find_pages
 from optabs.render import (
     Context,
     describe_difference,
@@ -29,12 +30,12 @@ def make_differences_context(ops: Sequence[Op], registry: Registry, report: Repo
     pages = find_pages(ops)
     frameworks: set[str] = set()
     categories: dict[str, list[Context]] = {}
-    for op in _sort_ops(ops):
-        keys = [key for key in registry.sort_keys(op.variants) if _has(op, key)]
+    for op in sort_ops(ops):
+        keys = [key for key in registry.sort_keys(op.variants) if op.has(key)]
         frameworks.update(keys)
         found: Context = {
             "name": op.operation,
-            "file": op.place.file if pages[op.place.file] is op else None,
+            "file": find_page(op, pages),
             "groups": _group_cases(op, keys, registry, report),
             "arguments": _list_changes(op, keys, report),
         }
@@ -72,14 +73,14 @@ def make_apis_context(
     names: list[Context] = []
     written: list[Context] = []
     unsupported: list[Context] = []
-    for op in _sort_ops(ops):
+    for op in sort_ops(ops):
         variant = op.variants.get(framework)
         if variant is None:
             continue
         row: Context = {
             "op": op.operation,
             "category": op.category,
-            "file": op.place.file if pages[op.place.file] is op else None,
+            "file": find_page(op, pages),
             "verdict": combine_verdicts(report.list_variant(op, framework)).value,
         }
         if variant.unsupported is not None:
@@ -92,8 +93,7 @@ def make_apis_context(
             written.append({**row, "code": (variant.macro_template or "").strip()})
     letters: dict[str, list[Context]] = {}
     for row in sorted(names, key=lambda row: (row["last"], row["api"])):
-        letter = row["last"][:1].upper()
-        letters.setdefault(letter if letter.isalpha() else "#", []).append(row)
+        letters.setdefault(find_letter(row["last"]), []).append(row)
     return {
         "label": registry.find_label(framework),
         "anchor": make_anchor(framework),
@@ -108,18 +108,10 @@ def make_apis_context(
     }
 
 
-def _sort_ops(ops: Sequence[Op]) -> list[Op]:
-    return sorted(ops, key=lambda op: (op.operation.casefold(), op.place))
-
-
 def _take_last(api: str) -> str:
     """Return what a name is looked up by: ``torch.nn.ReLU`` by ``relu``."""
     last = api.rpartition(".")[2]
     return (last.strip("_") or last).casefold()
-
-
-def _has(op: Op, key: str) -> bool:
-    return op.variants[key].unsupported is None
 
 
 # --- declared differences -------------------------------------------------------------------------

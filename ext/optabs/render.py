@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -46,7 +45,6 @@ def begin_sentence(text: str) -> str:
 
 def make_op_context(op: Op, registry: Registry, report: Report) -> Context:
     """Return what an op's page shows beside its tabs."""
-    counts = Counter(combine_verdicts(report.list_variant(op, key)) for key in op.variants)
     keys = registry.sort_keys(op.variants)
     return {
         "name": op.operation,
@@ -66,7 +64,7 @@ def make_op_context(op: Op, registry: Registry, report: Report) -> Context:
         ],
         "return_type": op.return_type,
         "see_also": list(op.see_also),
-        "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+        "counts": {verdict.value: count for verdict, count in report.count_variants(op).items()},
         "frameworks": [
             {"key": key, "label": registry.find_label(key), "anchor": make_anchor(key)}
             for key in keys

@@ -10,7 +10,7 @@ from optabs.categories import Category, write_line
 from optabs.frameworks import Registry
 from optabs.records import Record, Verdict
 from optabs.render import Context
-from optabs.verify import Report, combine_verdicts
+from optabs.verify import Report
 
 
 def make_summary_context(ops: Iterable[Op], registry: Registry, report: Report) -> Context:
@@ -20,16 +20,17 @@ def make_summary_context(ops: Iterable[Op], registry: Registry, report: Report) 
     for each in report.judgements:
         if each.verdict is Verdict.VERIFIED and each.record:
             verified.setdefault(each.check.variant.framework, []).append(each.record)
-    keys = {key for op in ops for key in op.variants if _has(op, key)} & registry.frameworks.keys()
+    keys = {key for op in ops for key in op.variants if op.has(key)} & registry.frameworks.keys()
     records = [record for each in verified.values() for record in each]
+    counts = report.count()
     return {
         "ops": len(ops),
-        "counts": {verdict.value: report.count()[verdict] for verdict in Verdict},
+        "counts": {verdict.value: counts[verdict] for verdict in Verdict},
         "frameworks": [
             {
                 "key": key,
                 "label": registry.find_label(key),
-                "ops": sum(_has(op, key) for op in ops),
+                "ops": sum(op.has(key) for op in ops),
                 "verified": len(verified.get(key, ())),
                 "versions": _list_values(each.framework_version for each in verified.get(key, ())),
                 "pythons": _list_values(each.python_version for each in verified.get(key, ())),
@@ -51,20 +52,15 @@ def make_category_context(category: Category, report: Report) -> list[Context]:
         {
             "name": op.operation,
             "line": write_line(op),
-            "frameworks": sum(each.unsupported is None for each in op.variants.values()),
-            "counts": _count_verdicts(op, report),
+            "frameworks": sum(map(op.has, op.variants)),
+            "counts": {
+                verdict.value: count
+                for verdict, count in report.count_variants(op).items()
+                if count
+            },
         }
         for op in category.ops
     ]
-
-
-def _count_verdicts(op: Op, report: Report) -> dict[str, int]:
-    counts = Counter(combine_verdicts(report.list_variant(op, key)) for key in op.variants)
-    return {verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]}
-
-
-def _has(op: Op, key: str) -> bool:
-    return key in op.variants and op.variants[key].unsupported is None
 
 
 def _list_values(values: Iterable[str]) -> list[str]:

@@ -150,6 +150,11 @@ class Report:
         """Return how many verdicts there are of each kind."""
         return Counter(judgement.verdict for judgement in self.judgements)
 
+    def count_variants(self, op: Op) -> dict[Verdict, int]:
+        """Return how many variants of an op have each verdict, none included."""
+        counts = Counter(combine_verdicts(self.list_variant(op, key)) for key in op.variants)
+        return {verdict: counts[verdict] for verdict in Verdict}
+
     def summarise(self) -> str:
         """Return the line that scripts read."""
         counts = self.count()

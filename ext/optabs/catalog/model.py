@@ -301,6 +301,11 @@ class Op:
         """The page's name: that of its file."""
         return self.path.stem
 
+    def has(self, framework: str) -> bool:
+        """Whether a framework has the op: there is a variant, which is not unsupported."""
+        variant = self.variants.get(framework)
+        return variant is not None and variant.unsupported is None
+
     @cached_property
     def signature(self) -> str:
         """The abstract signature, e.g. ``Softmax(x: Tensor, axis: int = -1) -> Tensor``."""

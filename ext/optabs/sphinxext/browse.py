@@ -21,6 +21,7 @@ from optabs.categories import Category, group_by_letter
 from optabs.render import Context
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
 from optabs.sphinxext.nodes import op_listing, op_summary
+from optabs.sphinxext.overviews import is_site
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -35,11 +36,7 @@ _REPLACED = {"sidebar-nav-bs", "sidebar-nav-bs.html"}
 
 def has_lists(builder: Builder) -> bool:
     """Return whether a builder writes pages that no document stands behind."""
-    return (
-        builder.format == "html"
-        and builder.name != "singlehtml"
-        and not getattr(builder, "embedded", False)
-    )
+    return is_site(builder) and builder.name != "singlehtml"
 
 
 def has_navigation(builder: Builder) -> bool:
