@@ -1,5 +1,5 @@
-/* Turns each group of framework panels into tabs, and sets two frameworks side by side for who ports.
-   Load it in <head>, without defer: groups are then built while the page is parsed, so no wrong tab is
+/* Turns each group of framework panels into tabs, and sets two frameworks side by side for who ports;
+   filters the matrix and the list of what differs. Load it in <head>, without defer: groups are then built while the page is parsed, so no wrong tab is
    ever painted. Loaded later, it works all the same. */
 (() => {
   "use strict";
@@ -27,6 +27,16 @@
     try {
       history.replaceState(history.state, "", address);
     } catch {} // a sandboxed frame may not rewrite its address
+  };
+
+  /* Writes names with their values into the query, and takes out those without. */
+  const keepInAddress = (entries) => {
+    const address = new URL(location.href);
+    for (const [name, value] of entries) {
+      if (value) address.searchParams.set(name, value);
+      else address.searchParams.delete(name);
+    }
+    replaceAddress(address);
   };
 
   const findTarget = () => {
@@ -356,13 +366,8 @@
       if (pair.every(Boolean) && pair[0] !== pair[1]) root.append(comparePair(group, pair));
     };
     const onChoice = () => {
-      const address = new URL(location.href);
-      choices.forEach((choice) => {
-        if (choice.value) address.searchParams.set(choice.name, choice.value);
-        else address.searchParams.delete(choice.name);
-      });
       store(PAIR, choices.map((choice) => choice.value).join(" "));
-      replaceAddress(address);
+      keepInAddress(choices.map(({ name, value }) => [name, value]));
       update();
     };
     swap.addEventListener("click", () => {
@@ -374,45 +379,12 @@
     place.after(root);
   };
 
-  customElements.define(
-    "optabs-end",
-    class extends HTMLElement {
-      connectedCallback() {
-        build(this.parentElement);
-      }
-    },
-  );
+  // --- the matrix: filters and sorting, kept in the address; without this it is a plain table -------
 
-  const late = document.readyState !== "loading";
-  const onParsed = () => {
-    document.documentElement.classList.remove("optabs-parsing");
-    document.querySelectorAll(".optabs").forEach(build);
-    groups.forEach(restore); // the fragment may lie in a group that came later
-    groups.forEach(addPair);
-    if (late) followFragment();
-  };
-  if (late) {
-    onParsed();
-  } else {
-    document.documentElement.classList.add("optabs-parsing"); // keeps half-parsed groups from sight
-    document.addEventListener("DOMContentLoaded", onParsed);
-  }
-
-  window.addEventListener("hashchange", followFragment);
-  // A link to the fragment that is already in the address raises no hashchange.
-  document.addEventListener("click", (event) => {
-    const link = event.target instanceof Element ? event.target.closest("a[href*='#']") : null;
-    if (link && location.hash && link.href === location.href) followFragment();
-  });
-})();
-
-/* --- The matrix: filters and sorting, kept in the address. Without this it is a plain table. --- */
-(() => {
-  "use strict";
   const FIRST = 2; // the columns before the verdicts: op and category
   const KEPT_MS = 200; // browsers refuse an address that changes with every key
 
-  const enhance = (root) => {
+  const enhanceMatrix = (root) => {
     const form = root.querySelector(".optabs-filters");
     const table = root.querySelector(".optabs-matrix");
     const status = form.querySelector("[role=status]");
@@ -478,16 +450,7 @@
       });
     };
 
-    const keep = () => {
-      const query = new URLSearchParams(location.search);
-      for (const [name, value] of [...fields.map((f) => [f.name, f.value]), ["sort", order === "op" ? "" : order]]) {
-        if (value) query.set(name, value);
-        else query.delete(name);
-      }
-      try {
-        history.replaceState(history.state, "", `${location.pathname}?${query}`.replace(/\?$/, "") + location.hash);
-      } catch {} // a sandboxed frame may not rewrite its address
-    };
+    const keep = () => keepInAddress([...fields.map((f) => [f.name, f.value]), ["sort", order === "op" ? "" : order]]);
 
     const onChange = () => {
       filter();
@@ -510,9 +473,7 @@
     };
 
     for (const head of heads) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...head.childNodes);
+      const button = make("button", { type: "button" }, ...head.childNodes);
       button.addEventListener("click", () => {
         order = order === head.dataset.key ? `-${order}` : head.dataset.key;
         sort();
@@ -531,37 +492,11 @@
     form.hidden = false;
   };
 
-  const onParsed = () =>
-    document.querySelectorAll(".optabs-overview").forEach((root) => {
-      if (root.querySelector(".optabs-matrix")) enhance(root);
-    });
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", onParsed);
-  else onParsed();
-})();
-
-/* --- What differs: between two frameworks, and of what is looked for. Without this it is the whole list. --- */
-(() => {
-  "use strict";
-  const PAIR = "optabs-pair"; // one choice for this page and those of ops
-  const KEPT_MS = 200;
-
-  const readStored = () => {
-    try {
-      return localStorage.getItem(PAIR) ?? "";
-    } catch {
-      return ""; // storage is blocked
-    }
-  };
-
-  const make = (name, properties = {}, ...children) => {
-    const element = Object.assign(document.createElement(name), properties);
-    element.append(...children);
-    return element;
-  };
+  // --- what differs: between two frameworks, and of what is looked for; without this all of it ------
 
   const readKeys = (text) => text.split(" ");
 
-  const enhance = (root) => {
+  const enhanceDifferences = (root) => {
     const form = root.querySelector(".optabs-filters");
     const status = form.querySelector("[role=status]");
     const { from, to, find } = form.elements;
@@ -655,35 +590,21 @@
       status.textContent = `${shown} of ${items.length} differences, in ${left} ${left === 1 ? "op" : "ops"}`;
     };
 
-    const keep = () => {
-      const address = new URL(location.href);
-      for (const { name, value } of [from, to, find]) {
-        if (value) address.searchParams.set(name, value);
-        else address.searchParams.delete(name);
-      }
-      try {
-        history.replaceState(history.state, "", address);
-      } catch {} // a sandboxed frame may not rewrite its address
-    };
+    const keep = () => keepInAddress([from, to, find].map(({ name, value }) => [name, value]));
 
     const onInput = (event) => {
-      if (event.target !== find) {
-        try {
-          localStorage.setItem(PAIR, `${from.value} ${to.value}`);
-        } catch {} // then the choice lasts as long as the page
-      }
+      if (event.target !== find) store(PAIR, `${from.value} ${to.value}`);
       filter();
       clearTimeout(timer);
       timer = setTimeout(keep, KEPT_MS);
     };
 
-    const query = new URLSearchParams(location.search);
-    const stored = query.has("from") || query.has("to") ? [query.get("from"), query.get("to")] : readStored().split(" ");
+    const pair = readPair();
     [from, to].forEach((field, end) => {
-      field.value = stored[end] ?? "";
+      field.value = pair[end] ?? "";
       if (field.selectedIndex < 0) field.value = ""; // a framework that nothing here names
     });
-    find.value = query.get("find") ?? "";
+    find.value = new URLSearchParams(location.search).get("find") ?? "";
     form.addEventListener("input", onInput);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.querySelector("button").addEventListener("click", (event) => {
@@ -695,7 +616,38 @@
     form.hidden = false;
   };
 
-  const onParsed = () => document.querySelectorAll(".optabs-differs").forEach(enhance);
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", onParsed);
-  else onParsed();
+  // --- start ----------------------------------------------------------------------------------------
+
+  customElements.define(
+    "optabs-end",
+    class extends HTMLElement {
+      connectedCallback() {
+        build(this.parentElement);
+      }
+    },
+  );
+
+  const late = document.readyState !== "loading";
+  const onParsed = () => {
+    document.documentElement.classList.remove("optabs-parsing");
+    document.querySelectorAll(".optabs").forEach(build);
+    groups.forEach(restore); // the fragment may lie in a group that came later
+    groups.forEach(addPair);
+    document.querySelectorAll(".optabs-overview:has(.optabs-matrix)").forEach(enhanceMatrix);
+    document.querySelectorAll(".optabs-differs").forEach(enhanceDifferences);
+    if (late) followFragment();
+  };
+  if (late) {
+    onParsed();
+  } else {
+    document.documentElement.classList.add("optabs-parsing"); // keeps half-parsed groups from sight
+    document.addEventListener("DOMContentLoaded", onParsed);
+  }
+
+  window.addEventListener("hashchange", followFragment);
+  // A link to the fragment that is already in the address raises no hashchange.
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("a[href*='#']") : null;
+    if (link && location.hash && link.href === location.href) followFragment();
+  });
 })();
