@@ -1,6 +1,6 @@
 /* Turns each group of framework panels into tabs, and sets two frameworks side by side for who ports;
-   filters the matrix and the list of what differs. Load it in <head>, without defer: groups are then built while the page is parsed, so no wrong tab is
-   ever painted. Loaded later, it works all the same. */
+   filters the matrix and the list of what differs. Load it in <head>, without defer: groups are then
+   built while the page is parsed, so no wrong tab is ever painted. Loaded later, it works all the same. */
 (() => {
   "use strict";
   const STORE = "optabs-framework";

@@ -80,6 +80,18 @@ class Site:
         with (self.folder / "conf.py").open("a", encoding="utf-8") as conf:
             conf.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
 
+    def configure_for_all_builders(self) -> None:
+        """Add what the builders of books and manuals want to be told."""
+        self.configure(
+            latex_engine="lualatex",
+            man_pages=[("index", "fakes", "Fakes", [], 1)],
+            copyright="nobody",
+            version="1",
+            release="1",
+            language="en",
+            epub_show_urls="no",
+        )
+
     def find_line(self, name: str, text: str) -> int:
         """The number of the first line of an entry that contains a text."""
         lines = (self.folder / "ops" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()

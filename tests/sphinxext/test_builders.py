@@ -103,15 +103,9 @@ def site(make_site, tmp_path_factory):
     site.configure(
         optabs_fail_on=[],
         myst_enable_extensions=["dollarmath"],
-        latex_engine="lualatex",
-        epub_show_urls="no",
-        man_pages=[("index", "fakes", "Fakes", [], 1)],
-        copyright="nobody",
-        version="1",
-        release="1",
-        language="en",
         linkcheck_ignore=[r"https?://.*"],
     )
+    site.configure_for_all_builders()
     site.build_cleanly()  # what the others need not run
     return site
 

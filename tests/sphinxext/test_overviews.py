@@ -227,16 +227,8 @@ def trouble(make_site, tmp_path_factory):
     site = make_site(tmp_path_factory.mktemp("overviews") / "site")
     fill(site)
     site.edit("cosine", "fakeframework.cos", "fakeframework.sin")
-    site.configure(
-        optabs_fail_on=[],
-        latex_engine="lualatex",
-        man_pages=[("index", "fakes", "Fakes", [], 1)],
-        copyright="nobody",
-        version="1",
-        release="1",
-        language="en",
-        epub_show_urls="no",
-    )
+    site.configure(optabs_fail_on=[])
+    site.configure_for_all_builders()
     site.build_cleanly("-W")
     return site
 

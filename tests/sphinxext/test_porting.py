@@ -182,15 +182,7 @@ def built(make_site, tmp_path_factory):
     """A site, built once as HTML."""
     site = make_site(tmp_path_factory.mktemp("porting") / "site")
     fill(site)
-    site.configure(
-        latex_engine="lualatex",
-        man_pages=[("index", "fakes", "Fakes", [], 1)],
-        copyright="nobody",
-        version="1",
-        release="1",
-        language="en",
-        epub_show_urls="no",
-    )
+    site.configure_for_all_builders()
     site.build_cleanly("-W")
     return site
 
