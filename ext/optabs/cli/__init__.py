@@ -1,0 +1,60 @@
+"""The command line: ``optabs COMMAND``, a module for each."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from optabs.cli.check import add_check
+from optabs.cli.envs import add_envs
+from optabs.cli.evidence import add_evidence
+from optabs.cli.importing import add_import
+from optabs.cli.verify import add_verify
+from optabs.errors import OptabsError
+from optabs.version import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    arguments = _make_parser().parse_args(argv)
+    _exit_on_signals()
+    try:
+        status: int = arguments.command(arguments)
+    except OptabsError as error:
+        print(f"optabs: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interruption:
+        text = str(interruption) or "what had finished is kept"
+        print(f"\noptabs: interrupted; {text}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _exit_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the command as an exception does: its workers end with it."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, leave)
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="optabs", description="A catalogue of machine-learning ops, verified by running it."
+    )
+    parser.add_argument("--version", action="version", version=f"optabs {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (add_verify, add_check, add_evidence, add_import, add_envs):
+        add(commands)
+    return parser

@@ -1,0 +1,46 @@
+"""What several commands need: their options, their folder, their words."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+from optabs.errors import OptabsError
+from optabs.frameworks import Registry
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def select_frameworks(registry: Registry, arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the frameworks of ``--framework``, else of ``$FRAMEWORKS``, else all."""
+    if arguments.framework:
+        return registry.select(" ".join(arguments.framework), "--framework")
+    return registry.select(os.environ.get("FRAMEWORKS"))
+
+
+def find_working_folder() -> Path:
+    """Return the working folder; raises OptabsError where it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise OptabsError(
+            "the working folder is not there any more", "change to a folder that exists"
+        ) from None
+
+
+@contextmanager
+def explain_writing(file: Path) -> Iterator[None]:
+    """Raise OptabsError where the file cannot be written inside the `with` statement."""
+    try:
+        yield
+    except OSError as error:
+        raise OptabsError(f"cannot write {file}: {error.strerror}", "name another file") from error
+
+
+def choose_form(count: int, one: str, many: str) -> str:
+    """Return the form of a word that goes with a number."""
+    return one if count == 1 else many
