@@ -26,7 +26,7 @@ from optabs.evidence import Evidence
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Plan
-from optabs.run.pool import Event, Finished, Started, Unavailable
+from optabs.run.pool import Event, Finished, Notice, Started, Unavailable
 from optabs.run.targets import REFERENCE
 from optabs.verify import run_plan
 
@@ -62,7 +62,8 @@ class BackgroundRun:
     def wait(self) -> Iterator[dict[str, Any]]:
         """Yield what is said until all is run: ``{"started": ...}``, ``{"finished": ...}``.
 
-        Unavailable frameworks are noted in the plan. ``{"failed": text}`` tells why it gave up;
+        Unavailable frameworks are noted in the plan. ``{"notice": text}`` tells what whoever
+        waits should know, ``{"failed": text}`` why it gave up;
         the last item, ``{"ended": status}``, how the process ended.
         """
         assert self._process.stdout is not None
@@ -101,6 +102,8 @@ def _describe(event: Event) -> dict[str, Any] | None:
         return {"finished": event.record.key}
     if isinstance(event, Unavailable):
         return {"unavailable": [event.batch.framework, event.batch.device, event.reason]}
+    if isinstance(event, Notice):
+        return {"notice": event.text}
     return None
 
 

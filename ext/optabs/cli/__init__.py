@@ -14,6 +14,7 @@ from optabs.cli.envs import add_envs
 from optabs.cli.evidence import add_evidence
 from optabs.cli.importing import add_import
 from optabs.cli.verify import add_verify
+from optabs.cli.worker import add_worker
 from optabs.errors import OptabsError
 from optabs.version import __version__
 
@@ -55,6 +56,6 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"optabs {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_verify, add_check, add_evidence, add_import, add_envs):
+    for add in (add_verify, add_check, add_evidence, add_import, add_envs, add_worker):
         add(commands)
     return parser
