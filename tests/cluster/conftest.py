@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -70,17 +69,21 @@ class Process:
         return status
 
 
+def copy_variables(changed: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the environment variables with some changed; None removes one."""
+    kept = {name: value for name, value in os.environ.items() if name not in changed}
+    return kept | {name: value for name, value in changed.items() if value is not None}
+
+
 @contextmanager
 def run_process(
     command: list[str], folder: Path, variables: Mapping[str, str | None]
 ) -> Iterator[Process]:
     """Run a process in a group of its own, and end it."""
-    kept = {name: value for name, value in os.environ.items() if name not in variables}
-    kept |= {name: value for name, value in variables.items() if value is not None}
     with subprocess.Popen(
         command,
         cwd=folder,
-        env={**kept, "PYTHONUNBUFFERED": "1"},
+        env=copy_variables({**variables, "PYTHONUNBUFFERED": "1"}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -102,12 +105,14 @@ class Cluster:
     address: str
     scheduler: Process
     start: Callable[..., Process]
+    """Starts `optabs worker` there, by name and address."""
 
-    def join(self, name: str, **more: str | None) -> Process:
-        """Start a machine, by default one that offers all; returns once it has joined."""
-        machine = self.start(name, self.address, **more)
-        machine.wait_for(f"{name} has joined")
-        return machine
+    def join(self, *names: str, **more: str | None) -> list[Process]:
+        """Start machines; returns once they have joined."""
+        machines = [self.start(name, self.address, **more) for name in names]
+        for name, machine in zip(names, machines, strict=True):
+            machine.wait_for(f"{name} has joined")
+        return machines
 
 
 def find_port() -> int:
@@ -137,35 +142,53 @@ def start_machine(cuda_frameworks, project, tmp_path) -> Iterator[Callable[..., 
         yield start
 
 
+@contextmanager
+def run_scheduler(
+    folder: Path, protocol: str = "tcp", **variables: str | None
+) -> Iterator[tuple[str, Process]]:
+    """Run Dask's own command, which knows nothing of us; gives its address, too."""
+    port = find_port()
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard"]
+    command += ["--protocol", protocol, "--host", "127.0.0.1", "--port", str(port)]
+    with run_process(command, folder, {"PYTHONPATH": None, **variables}) as scheduler:
+        scheduler.wait_for("Scheduler at")
+        yield f"{protocol}://127.0.0.1:{port}", scheduler
+
+
+@pytest.fixture(scope="module")
+def shared_scheduler(tmp_path_factory) -> Iterator[tuple[str, Process]]:
+    with run_scheduler(tmp_path_factory.mktemp("scheduler")) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(shared_scheduler, start_machine) -> Cluster:
+    """A cluster whose scheduler other tests use, too."""
+    return Cluster(*shared_scheduler, start_machine)
+
+
 @pytest.fixture
 def start_cluster(start_machine, tmp_path) -> Iterator[Callable[..., Cluster]]:
-    """Start a scheduler with certain variables: Dask's own command, which knows nothing of us."""
+    """Start a cluster with a scheduler of its own."""
     with ExitStack() as stack:
 
         def start(protocol: str = "tcp", **variables: str | None) -> Cluster:
-            address = f"{protocol}://127.0.0.1:{find_port()}"
-            host, _, port = address.partition("://")[2].partition(":")
-            command = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-            command += ["--host", host, "--port", port, "--protocol", protocol, "--no-dashboard"]
-            folder = tmp_path / "scheduler"
-            folder.mkdir(exist_ok=True)
-            known = {"PYTHONPATH": None, **variables}
-            scheduler = stack.enter_context(run_process(command, folder, known))
-            scheduler.wait_for("Scheduler at")
-            return Cluster(address, scheduler, start_machine)
+            scheduler = run_scheduler(tmp_path, protocol, **variables)
+            return Cluster(*stack.enter_context(scheduler), start_machine)
 
         yield start
-
-
-@pytest.fixture
-def cluster(start_cluster) -> Cluster:
-    return start_cluster()
 
 
 @pytest.fixture
 def build_project(cuda_frameworks, project, tmp_path):
     """A project on a machine without CUDA, whose frameworks may have it."""
     return project(tmp_path / "build", cuda_frameworks)
+
+
+@pytest.fixture
+def gate(tmp_path) -> Path:
+    """The file that examples wait for."""
+    return tmp_path / "gate"
 
 
 def write_ops(folder: Path, count: int, example: str = "result = ff.sin(x)", **more: str) -> None:
@@ -180,7 +203,3 @@ def write_ops(folder: Path, count: int, example: str = "result = ff.sin(x)", **m
             f"cases:\n  - {{id: plain, inputs: {{x: [{number}.0]}}, expect: np.sin(x)}}\n"
             f"variants:\n  fake:\n    example: |\n{lines}"
         )
-
-
-def copy_ops(source: Path, folder: Path) -> None:
-    shutil.copytree(source, folder, dirs_exist_ok=True)

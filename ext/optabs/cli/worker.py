@@ -88,4 +88,5 @@ def _work(arguments: argparse.Namespace) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"optabs: {text}", flush=True)
+    sys.stdout.write(f"optabs: {text}\n")  # at once: threads say things, too
+    sys.stdout.flush()

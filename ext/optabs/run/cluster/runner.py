@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from optabs.errors import OptabsError
@@ -49,6 +50,8 @@ SMALLEST_SHARE = 8
 LOOK_SECONDS = 1.0
 # So many machines may be lost while they run the same example.
 MAX_LOSSES = 2
+# What a machine said last may be lost with it: it was at one of the next few examples.
+MAX_SUSPECTS = 5
 # The scheduler unpickles tasks. As it need not have Optabs, this one is a builtin function and
 # text, of which only the machine makes something of ours.
 _TASK = "__import__('optabs.run.cluster.worker', fromlist=['run_share']).run_share(share)"
@@ -211,6 +214,8 @@ class _ClusterRun:
             "identity": offer.identity,
             "jobs": [asdict(job) for job in batch.jobs],
             "apis": batch.apis,
+            # These run alone, one after the other, so that it is known which one it is.
+            "suspects": len([*takewhile(lambda job: self.losses[job.key], batch.jobs)]),
         }
         try:
             # Dask must not send it elsewhere: only what has not been run is to be run again.
@@ -328,10 +333,8 @@ class _ClusterRun:
     def note_loss(self, share: _Share) -> Iterator[Event]:
         """Give an example up with which machines are lost again and again."""
         job = share.running
-        if job is None:
-            return
-        self.losses[job.key] += 1
-        if self.losses[job.key] < MAX_LOSSES:
+        self.losses.update(each.key for each in ([job] if job else [*share.todo][:MAX_SUSPECTS]))
+        if job is None or self.losses[job.key] < MAX_LOSSES:
             return
         share.todo.popleft()
         message = f"{MAX_LOSSES} machines of the cluster were lost while they ran this example"

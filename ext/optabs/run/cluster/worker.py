@@ -11,7 +11,8 @@ import queue
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import distributed
 
 from optabs.errors import OptabsError
 from optabs.evidence import hide_folders
+from optabs.records import Record
 from optabs.run.cluster.connection import CONNECT_SECONDS, explain_failure, import_distributed
 from optabs.run.cluster.machines import (
     ANNOUNCEMENT,
@@ -40,10 +42,13 @@ from optabs.run.pool import (
     stop_lanes,
 )
 from optabs.run.targets import Target
-from optabs.run.worker_process import WorkerDied, WorkerProcess
+from optabs.run.worker_process import WorkerDied, WorkerProcess, WorkerSpec
 
 START_SECONDS = 300.0
+# Longer than a message takes from this process to the scheduler.
+TELL_SECONDS = 0.2
 _SERVICE = "optabs"
+_STALE = "has changed since it joined (start `optabs worker` there again)"
 
 
 def find_offers(targets: Iterable[Target]) -> tuple[list[Offer], list[str]]:
@@ -124,7 +129,7 @@ class ShareService(distributed.WorkerPlugin):
 
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
         """End what nobody waits for any more: its build was interrupted, say. Dask calls this."""
-        if finish == "cancelled":
+        if start == "executing" and finish == "released":
             self.cancelled.add(str(key))
             self.end(str(key))
 
@@ -143,70 +148,94 @@ class ShareService(distributed.WorkerPlugin):
         """Run a share and tell of each example. This is called in a thread of Dask's."""
         order = json.loads(text)
         share = str(order["share"])
-
-        def tell(**message: Any) -> None:
-            self.worker.log_event(TOPIC, {"share": share, "text": json.dumps(message)})
-
         jobs = tuple(Job(**{**each, "names": tuple(each["names"])}) for each in order["jobs"])
-        wanted = (order["framework"], order["device"], order["identity"])
-        target = next(
-            (
-                each
-                for each in self.find()
-                if (each.framework, each.device, each.identity) == wanted and each.local_spec
-            ),
-            None,
-        )
-        if target is None:
-            tell(failed="has changed since it joined (start `optabs worker` there again)")
-            return
-        assert target.local_spec
-        batch = Batch(
-            target.framework,
-            target.device,
-            target.local_spec,
-            target.framework_version,
-            target.python_version,
-            target.precision,
-            jobs,
-            tuple(order["apis"]),
-        )
-        folders = {**self.folders, target.local_spec.python.absolute().parent.parent: "<python>"}
-        started, done, failure = time.monotonic(), 0, ""
+        started, self.running[share] = time.monotonic(), []
+        try:
+            batch = self.make_batch(order, jobs)
+            done, failure = (
+                self.run_batch(share, batch, order["suspects"]) if batch else (0, _STALE)
+            )
+            if self.ending:
+                failure = "was stopped"
+            if failure:
+                self.tell(share, failed=failure)
+            elif share not in self.cancelled:
+                self.tell(share, done=True)
+            ending = f": {failure}" if failure else ": cancelled" * (share in self.cancelled)
+            self.say(
+                f"{order['framework']} on {order['device']}: {done} of {len(jobs)} examples run, "
+                f"{time.monotonic() - started:.1f} s{ending}"
+            )
+        finally:
+            self.cancelled.discard(share)
+            del self.running[share]
+
+    def tell(self, share: str, **message: Any) -> None:
+        """Tell the build that has sent a share."""
+        self.worker.log_event(TOPIC, {"share": share, "text": json.dumps(message)})
+
+    def make_batch(self, order: Mapping[str, Any], jobs: tuple[Job, ...]) -> Batch | None:
+        """Return what is to be run, or None where this machine has changed since it joined."""
+        for target in self.find():
+            found = (target.framework, target.device, target.identity)
+            if found == (order["framework"], order["device"], order["identity"]) and target.spec:
+                return Batch(
+                    target.framework,
+                    target.device,
+                    target.spec,
+                    target.framework_version,
+                    target.python_version,
+                    target.precision,
+                    jobs,
+                    tuple(order["apis"]),
+                )
+        return None
+
+    def run_batch(self, share: str, batch: Batch, suspects: int) -> tuple[int, str]:
+        """Return how many examples were run, and why not all were, if so.
+
+        The first ones are `suspects`, with which a machine may have been lost: each runs alone, and
+        is told before, so that it is known which one it was if this machine is lost as well.
+        """
+        alone = [replace(batch, jobs=(job,), apis=()) for job in batch.jobs[:suspects]]
+        together = replace(batch, jobs=batch.jobs[suspects:])
+        done = 0
+        for part in [*alone, together]:
+            if part is not together:
+                self.tell(share, started=part.jobs[0].key)
+                time.sleep(TELL_SECONDS)
+            for event in self.run_part(share, part):
+                match event:
+                    case Started() if part is together:
+                        self.tell(share, started=event.job.key)
+                    case Finished():
+                        done += 1
+                        self.tell(share, finished=self.hide_folders(event).to_json())
+                    case Resolved():
+                        self.tell(share, resolved=event.found)
+                    case Unavailable():
+                        return done, f"cannot run it: {event.reason}"
+        return done, ""
+
+    def run_part(self, share: str, part: Batch) -> Iterator[Event]:
         events: queue.SimpleQueue[Event | Ended] = queue.SimpleQueue()
-        lanes = Pool([batch], size=1).start(events.put)
-        self.running[share] = lanes
+        lanes = self.running[share] = Pool([part], size=1).start(events.put)
         if self.ending or share in self.cancelled:
             self.end(share)
         try:
             while not isinstance(event := events.get(), Ended):
-                match event:
-                    case Started():
-                        tell(started=event.job.key)
-                    case Finished():
-                        done += 1
-                        tell(finished=hide_folders(event.record, folders).to_json())
-                    case Resolved():
-                        tell(resolved=event.found)
-                    case Unavailable():
-                        failure = f"cannot run it: {event.reason}"
+                yield event
+            if event.error is not None:
+                raise event.error
         finally:
-            del self.running[share]
             stop_lanes(lanes)
-        if event.error is not None:
-            failure = f"failed: {type(event.error).__name__}: {event.error}"
-        if self.ending:
-            failure = "was stopped"
-        if failure:
-            tell(failed=failure)
-        elif share not in self.cancelled:
-            tell(done=True)
-        ending = f": {failure}" if failure else ": cancelled" if share in self.cancelled else ""
-        self.cancelled.discard(share)
-        self.say(
-            f"{target.framework} on {target.device}: {done} of {len(jobs)} examples run, "
-            f"{time.monotonic() - started:.1f} s{ending}"
-        )
+
+    def hide_folders(self, event: Finished) -> Record:
+        """Return a record that does not name this machine's folders."""
+        spec = event.batch.spec
+        assert isinstance(spec, WorkerSpec)
+        own = {spec.python.absolute().parent.parent: "<python>"}
+        return hide_folders(event.record, {**self.folders, **own})
 
 
 def run_share(text: str) -> None:
@@ -251,6 +280,8 @@ async def _serve(
     waiting = {asyncio.ensure_future(each) for each in (interrupted.wait(), worker.finished())}
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     service.stop()
+    while service.running:  # they say why they end
+        await asyncio.sleep(0.02)
     await worker.close()
     for each in waiting:
         each.cancel()
