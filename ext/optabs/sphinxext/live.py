@@ -180,7 +180,10 @@ class LiveSite:
         written = self._unpublished | list_outdated(app, self._build)
         written &= app.env.found_docs
         # The styles and scripts of single pages, which Sphinx would give to all.
-        builder._css_files[:], builder._js_files[:] = builder._orig_css_files, builder._orig_js_files
+        builder._css_files[:], builder._js_files[:] = (
+            builder._orig_css_files,
+            builder._orig_js_files,
+        )
         app.registry.css_files.clear()
         app.registry.js_files.clear()
         before = {docname: self._read_page(docname) for docname in written}
