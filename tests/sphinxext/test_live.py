@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -334,3 +333,14 @@ def test_the_block_for_the_entry_leaves_out_what_is_added_anyway(site, live):
         assert "x = " in shown and "result" in shown
         block = engine.run(shown)["yaml"]
         assert block == 'example:\n  plain: |\n    print("scaling")\n    result = ff.add(x, x)\n'
+
+
+def test_a_failure_to_write_the_rest_is_told(site, live):
+    site.write("scale", SCALE)
+    with live() as engine:
+        engine.build()
+        (site.folder / "_build/html/searchindex.js").unlink()
+        (site.folder / "_build/html/searchindex.js").mkdir()
+        site.edit("scale", "category: Simple", "category: Harder")
+        assert engine.build("ops/scale.yaml")["ok"]
+        assert "IsADirectoryError" in engine.receive("published")["problem"]

@@ -8,8 +8,9 @@ input and writes messages a line to its output, in JSON:
 
 A build answers as soon as the pages whose sources changed are written. The rest (lists of all ops,
 the search index, exports) is written by a fork while nothing else is asked for, which then says
-``{"published": {"pages": [...]}}``; the next request ends it. Exit status 3 asks for a new process,
-since what cannot be loaded twice has changed. The end of the input is the end.
+``{"published": {"pages": [...]}}``, with a `problem` where it failed; the next request ends it.
+Exit status 3 asks for a new process, since what cannot be loaded twice has changed. The end of the
+input is the end.
 """
 
 from __future__ import annotations
@@ -342,32 +343,37 @@ class Publisher:
         self.answer, writer = os.pipe()
         self._process = os.fork()
         if self._process == 0:
-            status = 1
             try:
                 for number in (signal.SIGINT, signal.SIGTERM):
                     signal.signal(number, signal.SIG_DFL)
                 with os.fdopen(writer, "w") as stream:
-                    json.dump({"published": {"pages": site.publish()}}, stream)
-                status = 0
-            except BaseException:
-                traceback.print_exc()
+                    json.dump({"published": _try_publish(site)}, stream)
             finally:
-                os._exit(status)
+                os._exit(0)
         os.close(writer)
 
     def finish(self) -> Message:
         """Wait for its end; returns what it says."""
         with os.fdopen(self.answer) as stream:
             said = stream.read()
-        _, status = os.waitpid(self._process, 0)
+        os.waitpid(self._process, 0)
         self.site.note_published()  # what failed would fail again
-        return json.loads(said) if status == 0 else {"published": {"pages": []}}
+        message: Message = json.loads(said or '{"published": {"problem": "it was killed"}}')
+        return message
 
     def stop(self) -> None:
         """End it wherever it is: what it was to write will be written again."""
         os.kill(self._process, signal.SIGKILL)
         os.waitpid(self._process, 0)
         os.close(self.answer)
+
+
+def _try_publish(site: LiveSite) -> Message:
+    try:
+        return {"pages": site.publish()}
+    except Exception as error:
+        traceback.print_exc()
+        return {"pages": [], "problem": f"{type(error).__name__}: {error}"}
 
 
 class Engine:
