@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -195,7 +196,8 @@ class Lane(threading.Thread):
                 reason = f"its interpreter {spec.python} cannot be started: {error.strerror}"
                 self.emit(Unavailable(batch, reason))
                 return
-            with worker:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(worker)
                 try:
                     device_name = self.await_ready(worker, batch)
                     if device_name is None:
@@ -203,6 +205,10 @@ class Lane(threading.Thread):
                     conversation = _Conversation(worker, batch, device_name, self.emit)
                     conversation.run(todo, retried)
                     conversation.look_up(apis)
+                    with self.lock:
+                        if not self.stopped.is_set():
+                            stack.pop_all()
+                            self.pool.warm.give_back(batch.spec, worker)
                 except (WorkerDied, TimeoutError) as error:
                     # Nothing was running: the worker fell over by itself, or was spoiled.
                     idle = len(todo) + len(apis) == left
@@ -217,6 +223,8 @@ class Lane(threading.Thread):
 
     def await_ready(self, worker: WorkerProcess, batch: Batch) -> str | None:
         """Return the device's name, or None after reporting why there will be no worker."""
+        if worker.device_name is not None:
+            return worker.device_name
         limit = self.pool.start_seconds
         try:
             message = worker.receive(limit)
@@ -233,7 +241,8 @@ class Lane(threading.Thread):
                 self.emit(Unavailable(batch, reason, worker.read_stack() + printed))
             return None
         if "ready" in message:
-            return str(message["ready"]["device_name"])
+            worker.device_name = str(message["ready"]["device_name"])
+            return worker.device_name
         permanent = "device" in message
         reason = str(message.get("failed", message))
         self.emit(
@@ -279,7 +288,7 @@ class _Conversation:
         Raises:
             WorkerDied, TimeoutError: the worker must be replaced before anything else is run.
         """
-        sent = done = 0
+        sent = 0
         while todo:
             # The worker always has the next job at hand, too, so that it need not wait for it.
             for job in list(todo)[sent:2]:
@@ -298,7 +307,7 @@ class _Conversation:
                 self.end(todo, Outcome.TIMED_OUT, "TimeLimit", message, begun)
                 raise
             except WorkerDied as error:
-                if done and job.key not in retried:
+                if self.worker.has_run and job.key not in retried:
                     retried.add(job.key)
                     raise
                 message = f"the worker {error} while it ran this example"
@@ -307,7 +316,7 @@ class _Conversation:
             self.emit(Finished(self.batch, record))
             todo.popleft()
             sent -= 1
-            done += 1
+            self.worker.has_run = True
 
     def look_up(self, apis: deque[str]) -> None:
         """Look API names up, taking from `apis` what is known or cannot be known.
@@ -357,9 +366,7 @@ class _Conversation:
             if reply["id"] != job.key:
                 raise KeyError(job.key)
             fault = reply["error"]
-            return make_record(
-                self.batch,
-                self.device_name,
+            return self.make_record(
                 job,
                 Outcome(reply["outcome"]),
                 reply["results"],
@@ -384,43 +391,39 @@ class _Conversation:
             stack = self.worker.read_stack()
         error = Error(kind, message, stack)
         seconds = time.monotonic() - begun
-        record = make_record(
-            self.batch, self.device_name, job, outcome, {}, stdout, stderr, error, seconds
-        )
+        record = self.make_record(job, outcome, {}, stdout, stderr, error, seconds)
         self.emit(Finished(self.batch, record))
 
-
-def make_record(
-    batch: Batch,
-    device_name: str,
-    job: Job,
-    outcome: Outcome,
-    results: dict[str, Any],
-    stdout: str,
-    stderr: str,
-    error: Error | None,
-    seconds: float | None,
-    changes: tuple[str, ...] = (),
-) -> Record:
-    """Return the record of an example that has just been run."""
-    return Record(
-        key=job.key,
-        claim=job.claim,
-        operation=job.operation,
-        case=job.case,
-        framework=batch.framework,
-        device=batch.device,
-        outcome=outcome,
-        results=results,
-        stdout=stdout,
-        stderr=stderr,
-        error=error,
-        seconds=None if seconds is None else round(seconds, 6),
-        time_limit=job.time_limit,
-        framework_version=batch.framework_version,
-        python_version=batch.python_version,
-        device_name=device_name,
-        precision=batch.precision,
-        ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        changes=changes,
-    )
+    def make_record(
+        self,
+        job: Job,
+        outcome: Outcome,
+        results: dict[str, Any],
+        stdout: str,
+        stderr: str,
+        error: Error | None,
+        seconds: float | None,
+        changes: tuple[str, ...] = (),
+    ) -> Record:
+        batch = self.batch
+        return Record(
+            key=job.key,
+            claim=job.claim,
+            operation=job.operation,
+            case=job.case,
+            framework=batch.framework,
+            device=batch.device,
+            outcome=outcome,
+            results=results,
+            stdout=stdout,
+            stderr=stderr,
+            error=error,
+            seconds=None if seconds is None else round(seconds, 6),
+            time_limit=job.time_limit,
+            framework_version=batch.framework_version,
+            python_version=batch.python_version,
+            device_name=self.device_name,
+            precision=batch.precision,
+            ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            changes=changes,
+        )

@@ -218,6 +218,7 @@ class ShareService(distributed.WorkerPlugin):
         return done, ""
 
     def run_part(self, share: str, part: Batch) -> Iterator[Event]:
+        """Yield what happens while a part of a share runs, until it is done or cancelled."""
         events: queue.SimpleQueue[Event | Ended] = queue.SimpleQueue()
         lanes = self.running[share] = Pool([part], size=1).start(events.put)
         if self.ending or share in self.cancelled:
