@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from .conftest import copy_variables, wait_for
+from .conftest import copy_variables, find_port, wait_for
 
 CONF = """\
 project = "Fakes"
@@ -129,3 +130,36 @@ def test_a_site_of_several_machines_is_that_of_one(
     assert found["ops/op1.html"].count("Fake GPU") > 0
     for name, text in found.items():
         assert text == expected[name], name
+
+
+def test_an_interrupted_site_is_ended_on_the_machine_too(cluster, build_project, gate, tmp_path):
+    folder = tmp_path / "site"
+    write_site(folder, gate)
+    (machine,) = cluster.join("gpu1", CUDA_FAKE="1", FRAMEWORKS="fake_two")
+    mark = gate.with_name(f"mark-{machine.popen.pid}")
+    command = prepare(folder, build_project, OPTABS_SCHEDULER=cluster.address)
+    with subprocess.Popen(**command, start_new_session=True) as build:
+        wait_for(mark.exists)
+        os.killpg(build.pid, signal.SIGINT)
+        _, errors = build.communicate(timeout=30)
+    assert build.returncode != 0
+    assert "Traceback" not in errors
+    machine.wait_for(r"fake_two on cpu: \d+ of 10 examples run, .* s: cancelled")
+
+
+def test_a_site_is_built_without_the_scheduler(build_project, gate, tmp_path):
+    folder = tmp_path / "site"
+    write_site(folder, gate)
+    gate.touch()
+    address = f"tcp://127.0.0.1:{find_port()}"
+    done = subprocess.run(
+        **prepare(folder, build_project, OPTABS_SCHEDULER=address), check=True, timeout=120
+    )
+    assert f"WARNING: the scheduler {address} cannot be used: " in done.stderr
+    assert f"executed {2 * COUNT}, reused 0" in done.stdout
+    done = subprocess.run(
+        **prepare(folder, build_project, OPTABS_SCHEDULER="localhost"), check=False, timeout=120
+    )
+    assert done.returncode == 2
+    assert "'localhost' is no address of a Dask scheduler" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -208,7 +208,7 @@ class Lane(threading.Thread):
                     with self.lock:
                         if not self.stopped.is_set():
                             stack.pop_all()
-                            self.pool.warm.give_back(batch.spec, worker)
+                            self.pool.warm.give_back(spec, worker)
                 except (WorkerDied, TimeoutError) as error:
                     # Nothing was running: the worker fell over by itself, or was spoiled.
                     idle = len(todo) + len(apis) == left
