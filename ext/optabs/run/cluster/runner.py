@@ -10,6 +10,7 @@ import json
 import queue
 import time
 import uuid
+import warnings
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
@@ -111,6 +112,8 @@ class _ClusterRun:
         self.warm = warm
         self.inbox: queue.SimpleQueue[Event | Ended | _Told | _Done] = queue.SimpleQueue()
         self.client: Any = None
+        self.version = ""
+        """That of `distributed` here."""
         self.shares: dict[str, _Share] = {}
         self.here: list[Batch] = []
         """What waits to be run on this machine."""
@@ -139,7 +142,8 @@ class _ClusterRun:
 
     def connect(self) -> Iterator[Event]:
         """Connect to the scheduler; without one, all is run here that can be."""
-        address = next(each.spec.scheduler for each in self.batches if _is_remote(each))  # type: ignore[union-attr]
+        specs = (batch.spec for batch in self.batches)
+        address = next(spec.scheduler for spec in specs if isinstance(spec, ClusterSpec))
         try:
             self.version = import_distributed().__version__
             self.client = _open_client(address)
@@ -363,16 +367,15 @@ class _ClusterRun:
 
 
 def _open_client(address: str) -> Any:
+    distributed = import_distributed()
     try:
-        return import_distributed().Client(
-            address, timeout=CONNECT_SECONDS, set_as_default=False, name="optabs"
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python versions may differ
+            return distributed.Client(
+                address, timeout=CONNECT_SECONDS, set_as_default=False, name="optabs"
+            )
     except Exception as error:  # whatever may listen there, and say
         raise explain_failure(address, error) from error
-
-
-def _is_remote(batch: Batch) -> bool:
-    return isinstance(batch.spec, ClusterSpec)
 
 
 def _localise(batch: Batch) -> Batch:

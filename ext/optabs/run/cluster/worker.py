@@ -261,7 +261,7 @@ async def _serve(
 ) -> bool:
     announcement = write_announcement(offers, import_distributed().__version__)
     interrupted = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
     try:
         worker = await distributed.Worker(
