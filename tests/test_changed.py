@@ -24,7 +24,10 @@ class Repository:
     folder: Path
 
     def run(self, *command: str) -> None:
-        subprocess.run(["git", *command], cwd=self.folder, check=True, capture_output=True)
+        identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+        subprocess.run(
+            ["git", *identity, *command], cwd=self.folder, check=True, capture_output=True
+        )
 
     def write(self, name: str, text: str = "new\n") -> None:
         file = self.folder / name
@@ -33,7 +36,7 @@ class Repository:
 
     def commit(self) -> None:
         self.run("add", "--all")
-        self.run("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-m", "a change")
+        self.run("commit", "--allow-empty", "--message", "a change")
 
     def list_changed(self, commit: str = "main") -> list[str]:
         project: Project = open_project(self.folder)
@@ -95,8 +98,7 @@ def test_what_has_changed_is_listed(
 ) -> None:
     change(repository)
     if is_committed:
-        repository.run("add", "--all")
-        repository.run("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--allow-empty", "-mx")
+        repository.commit()
     assert repository.list_changed() == entries
 
 
@@ -118,7 +120,7 @@ def test_a_merge_of_depth_two_is_enough(repository: Repository, tmp_path: Path) 
     repository.run("switch", "main")
     repository.write("ops/other.yaml")
     repository.commit()
-    repository.run("-c", "user.name=A", "-c", "user.email=a@b.c", "merge", "branch", "-m", "merge")
+    repository.run("merge", "branch", "--message", "merge")
     clone = Repository(tmp_path / "clone")
     tmp_path.joinpath("clone").mkdir()
     clone.run("clone", "--depth", "2", repository.folder.as_uri(), ".")

@@ -228,7 +228,7 @@ def test_a_comment_says_what_got_worse(checkout: Checkout, found: Path) -> None:
     assert "head=me:my-branch" in asked["words"]
     assert asked["sha"] == "abc"
     assert "repos/o/r/issues/7/comments" in listed["words"]
-    assert ["POST", "repos/o/r/issues/7/comments"] == posted["words"][3:5]
+    assert posted["words"][3:5] == ["POST", "repos/o/r/issues/7/comments"]
     assert posted["body"].startswith(f"{MARK}\n### Optabs: 1 op, 1 got worse, 1 changed")
     assert "Newly differs (1)" in posted["body"]
 
@@ -237,7 +237,7 @@ def test_the_comment_that_is_there_is_replaced(checkout: Checkout, found: Path) 
     checkout.answer(**{"repos/o/r/pulls": "7", "repos/o/r/issues/7/comments": "31\n32"})
     assert post(checkout, found, OPTABS_SITE="file:///nowhere").returncode == 0
     posted = checkout.read_log()[-1]
-    assert ["PATCH", "repos/o/r/issues/comments/31"] == posted["words"][3:5]
+    assert posted["words"][3:5] == ["PATCH", "repos/o/r/issues/comments/31"]
     # Nothing is published: the verdicts alone.
     assert posted["body"].startswith(f"{MARK}\n### Optabs: 1 op, 1 failed or differ")
 
@@ -317,9 +317,7 @@ def test_what_newest_releases_make_worse_becomes_an_issue(
     new, last = checkout.folder.parent / "newest.json", checkout.folder / "_build/last/optabs.json"
     done = checkout.run(".ci/newest", new, **pip)
     assert done.returncode == 0, done.stdout + done.stderr
-    fake = next(
-        each for each in json.loads(new.read_text())["frameworks"] if each["key"] == "fake"
-    )
+    fake = next(each for each in json.loads(new.read_text())["frameworks"] if each["key"] == "fake")
     assert fake["version"] == "1.1"
 
     # The first night there is nothing to compare with.

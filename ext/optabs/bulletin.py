@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from optabs.news import Change, Kind, News
-from optabs.published import ResultKey
 from optabs.records import Verdict
 
 MARK = "<!-- optabs-report -->"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,10 +39,10 @@ def _list_files(root: Path, *command: str) -> set[Path]:
 
 
 def _run_git(root: Path, *command: str) -> str:
-    try:
-        done = subprocess.run(["git", *command], cwd=root, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise OptabsError("git is not installed", "install it") from None
+    git = shutil.which("git")
+    if git is None:
+        raise OptabsError("git is not installed", "install it")
+    done = subprocess.run([git, *command], cwd=root, capture_output=True, check=False)
     if done.returncode:
         said = os.fsdecode(done.stderr).strip() or "there is no common ancestor"
         raise OptabsError(
