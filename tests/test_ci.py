@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from optabs.bulletin import MARK
 from optabs.evidence import read_file, write_lines
@@ -238,6 +240,7 @@ def test_the_comment_that_is_there_is_replaced(checkout: Checkout, found: Path) 
     assert post(checkout, found, OPTABS_SITE="file:///nowhere").returncode == 0
     posted = checkout.read_log()[-1]
     assert posted["words"][3:5] == ["PATCH", "repos/o/r/issues/comments/31"]
+    assert f'mark="{MARK}"' in (ROOT / ".ci/report-pull-request").read_text()
     # Nothing is published: the verdicts alone.
     assert posted["body"].startswith(f"{MARK}\n### Optabs: 1 op, 1 failed or differ")
 
@@ -342,3 +345,37 @@ def test_what_newest_releases_make_worse_becomes_an_issue(
     checkout.answer(issue_list="5")
     assert checkout.run(".ci/report-newest", new, last, **site).returncode == 0
     assert checkout.read_log()[-1]["words"][:3] == ["issue", "comment", "5"]
+
+
+# --- Read the Docs --------------------------------------------------------------------------------
+
+
+def test_read_the_docs_shows_evidence_alone(checkout: Checkout) -> None:
+    own = checkout.folder.parent / "own.jsonl"
+    checkout.project.run("verify", "--op", "Sin", "--export", own)
+    assert checkout.project.run("evidence", "add", own).returncode == 0
+    shutil.rmtree(checkout.folder / "_build")
+    settings = yaml.safe_load((ROOT / ".readthedocs.yaml").read_text(encoding="utf-8"))
+    (command,) = settings["build"]["jobs"]["build"]["html"]
+    output = checkout.folder.parent / "an output"
+    programs = f"{checkout.folder / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
+    nothing = str(checkout.folder / "nothing")
+    done = checkout.run(
+        *("sh", "-c", command),
+        READTHEDOCS_OUTPUT=str(output),
+        PATH=programs,
+        OPTABS_ENVIRONMENTS=nothing,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "optabs: 1 verified, 0 differs, 0 failed, 1 not run," in done.stdout
+    assert "executed 0, reused 0" in done.stdout
+    assert "evidence from another machine" in (output / "html/ops/sin.html").read_text()
+    assert "not run" in (output / "html/ops/abs.html").read_text()
+
+
+def test_read_the_docs_says_where_the_site_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.setenv("READTHEDOCS_CANONICAL_URL", "https://example.org/en/latest/")
+    assert runpy.run_path(str(ROOT / "conf.py"))["html_baseurl"] == "https://example.org/en/latest/"
+    monkeypatch.delenv("READTHEDOCS_CANONICAL_URL")
+    assert runpy.run_path(str(ROOT / "conf.py"))["html_baseurl"] == ""
