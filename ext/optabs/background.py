@@ -154,9 +154,11 @@ class _Listener(threading.Thread):
 
     def run(self) -> None:
         """See Thread."""
+        # At its end Python closes `sys.stdin`, which this thread must not hold.
+        stream = open(0, "rb", closefd=False)  # noqa: SIM115
         with contextlib.suppress(EOFError):
             while True:
-                self.works.put(pickle.load(sys.stdin.buffer))  # noqa: S301 - from our own parent
+                self.works.put(pickle.load(stream))  # noqa: S301 - from our own parent
         main_thread = threading.main_thread().ident
         assert main_thread is not None
         signal.pthread_kill(main_thread, signal.SIGTERM)
