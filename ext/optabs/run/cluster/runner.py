@@ -153,12 +153,12 @@ class _ClusterRun:
 
     def stop(self) -> None:
         """End all that runs, here and there."""
+        stop_lanes(self.lanes)
         if self.client is not None:
             with suppress(Exception):  # the scheduler may be gone, and then nothing is to be done
                 if self.is_connected:
                     self.client.cancel([share.future for share in self.shares.values()])
                 self.client.close(timeout=CONNECT_SECONDS)
-        stop_lanes(self.lanes)
 
     # --- placing ----------------------------------------------------------------------------------
 

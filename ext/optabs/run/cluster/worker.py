@@ -29,6 +29,7 @@ from optabs.run.cluster.machines import (
 )
 from optabs.run.cluster.runner import TOPIC
 from optabs.run.pool import (
+    START_SECONDS,
     Batch,
     Ended,
     Event,
@@ -44,7 +45,6 @@ from optabs.run.pool import (
 from optabs.run.targets import Target
 from optabs.run.worker_process import WorkerDied, WorkerProcess, WorkerSpec
 
-START_SECONDS = 300.0
 # Longer than a message takes from this process to the scheduler.
 TELL_SECONDS = 0.2
 _SERVICE = "optabs"
@@ -166,6 +166,9 @@ class ShareService(distributed.WorkerPlugin):
                 f"{order['framework']} on {order['device']}: {done} of {len(jobs)} examples run, "
                 f"{time.monotonic() - started:.1f} s{ending}"
             )
+        except OptabsError as error:  # its interpreter is not there any more, say
+            self.tell(share, failed=f"cannot run it: {error.message}")
+            self.say(f"{order['framework']} on {order['device']}: {error.message}")
         finally:
             self.cancelled.discard(share)
             del self.running[share]
