@@ -346,6 +346,11 @@ def test_a_machine_that_changes_after_joining_is_not_believed(
     assert "gpu1 has changed since it joined (start `optabs worker` there again)" in done.stdout
     assert "fake on cuda: 0 of 2 examples run, " in machine.output
     assert count_records(build_project, "cuda") == 0
+    (cuda_frameworks / "fake/framework.yaml").write_text("label: [\n")
+    done = subprocess.run(**command, capture_output=True, timeout=60, check=False)
+    assert "gpu1 cannot run it: " in done.stdout
+    assert "framework.yaml:" in done.stdout
+    assert "Traceback" not in machine.output
 
 
 def test_machines_that_differ_are_told(cluster, build_project, start_machine, install, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import logging
 import re
@@ -52,6 +51,8 @@ def ask_workers(address: str) -> Mapping[str, Mapping[str, Any]]:
     Raises:
         OptabsError: there is no such scheduler, or it does not answer.
     """
+    import asyncio  # it takes a while, and few ask
+
     check_address(address)
     distributed = import_distributed()
 
