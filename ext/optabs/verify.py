@@ -120,11 +120,8 @@ class Report:
 
     def join(self, newer: Report, ops: Iterable[Op]) -> Report:
         """Return what is known of some ops when only a part was judged anew."""
-        current = {id(op) for op in ops}
-        judged = {id(judgement.check.op) for judgement in newer.judgements}
-        kept = [
-            judgement for judgement in self.judgements if id(judgement.check.op) in current - judged
-        ]
+        kept_ops = {id(op) for op in ops} - {id(each.check.op) for each in newer.judgements}
+        kept = [each for each in self.judgements if id(each.check.op) in kept_ops]
         return Report(
             kept + newer.judgements,
             {**self.apis, **newer.apis},

@@ -270,13 +270,14 @@ def on_env_get_outdated(
 ) -> list[str]:
     """Read a page again when its snippets change though its file does not."""
     build = get_build(env)
-    app.config.exclude_patterns = build.kept_patterns
+    patterns, app.config.exclude_patterns = app.config.exclude_patterns, build.kept_patterns
     if build.report is not None:  # a further build by the same process
         if build.is_live:
             _update(app, build)
         else:
             on_builder_inited(app)
-        env.find_files(app.config, app.builder)
+        if app.config.exclude_patterns != patterns:
+            env.find_files(app.config, app.builder)
         build = get_build(env)
         app.config.exclude_patterns = build.kept_patterns
         added |= env.found_docs - env.all_docs.keys()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -104,6 +105,9 @@ class LiveSite:
         self.app.connect("env-purge-doc", lambda app, env, docname: self._forget(docname))
         self.app.build()
         self.app.parallel = 1  # a few pages are not worth a process
+        # All of this stays; of a large site, looking through it for garbage takes seconds.
+        gc.collect()
+        gc.freeze()
         self._warm_up()
 
     @property
