@@ -1,0 +1,285 @@
+"""A draft: the entry of a new op, what its examples gave, and what is sure of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optabs.catalog.compose import CaseText, EntryText, compose_entry
+from optabs.catalog.load import load_bytes
+from optabs.catalog.model import Catalog, Entry, Op
+from optabs.draft.calls import BLANK, Argument, Form, Inputs, Way, list_forms, list_ways
+from optabs.draft.lookup import Findings, Machine, Watch
+from optabs.draft.names import read_glossary
+from optabs.draft.trial import Consensus, Trial, try_forms
+from optabs.errors import OptabsError
+from optabs.frameworks import Framework
+from optabs.plan import Plan
+from optabs.records import Verdict
+from optabs.verify import Judgement
+
+_GUESS = "A guess, for a person to check:"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry that was drafted, as text, and what came of its examples."""
+
+    operation: str
+    file: Path
+    text: str
+    category: str
+    trial: Trial
+    op: Op
+    judgements: Mapping[str, Sequence[Judgement]]
+    """By framework, in the order of the cases."""
+    absent: Mapping[str, str]
+    """Why a framework has no variant."""
+    oracles: Sequence[tuple[str, str]]
+    """The id of each case, and where its oracle comes from."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be drafted."""
+
+    operation: str
+    file: Path
+    root: Path
+    category: str | None
+    like: Entry | None
+    schema: str | None
+    """How the entry names its JSON Schema, for editors."""
+
+
+def make_draft(
+    request: Request,
+    catalog: Catalog,
+    findings: Findings,
+    machine: Machine,
+    watch: Callable[[Plan], Watch],
+) -> Draft:
+    """Return the draft of an op whose APIs were found."""
+    glossary = read_glossary(catalog.ops)
+    forms = (
+        [_copy_form(request.like)] if request.like else list_forms(findings.apis, glossary)
+    ) or [Form((), (), ())]
+    args = _list_args(request.like)
+    ways = [
+        {
+            framework.key: listed
+            for framework in machine.frameworks
+            if (
+                listed := list_ways(
+                    framework, findings.apis[framework.key], form, glossary, args.get(framework.key)
+                )
+            )
+        }
+        for form in forms
+    ]
+    trial = try_forms(request.operation, forms, ways, machine, watch)
+    category = request.category or _guess_category(request.like, trial, catalog, machine)
+    absent = _explain_absent(request.operation, trial, findings, machine)
+    numpy = _find_numpy(trial, machine)
+    expressions = [numpy if _is_agreed(case) else None for case in trial.cases]
+    draft = _write(request, category, trial, absent, expressions, machine, watch)
+    # NumPy in double precision may say otherwise than in the precision of the example.
+    kept = [
+        expression if _count_verified(draft, number) >= len(case.frameworks) else None
+        for number, (expression, case) in enumerate(zip(expressions, trial.cases, strict=True))
+    ]
+    if kept != expressions:
+        draft = _write(request, category, trial, absent, kept, machine, watch)
+    return draft
+
+
+def _is_agreed(case: Consensus) -> bool:
+    return "numpy" in case.frameworks
+
+
+def _count_verified(draft: Draft, number: int) -> int:
+    return sum(each[number].verdict is Verdict.VERIFIED for each in draft.judgements.values())
+
+
+def _find_numpy(trial: Trial, machine: Machine) -> str | None:
+    """Return the call of NumPy's own function, or None where it has none."""
+    way = trial.ways.get("numpy")
+    if way is None:
+        return None
+    callee = machine.registry.frameworks["numpy"].shorten_api(way.api.name)
+    mapped = way.data.get("args", {})
+    parts = [
+        f"{mapped[each.name]}={each.name}" if each.name in mapped else each.name
+        for each in trial.form.arguments
+        if mapped.get(each.name, "") is not None
+    ]
+    return f"{callee}({', '.join(parts)})"
+
+
+# --- from another op ------------------------------------------------------------------------------
+
+
+def _copy_form(like: Entry) -> Form:
+    """Return the standard arguments and the inputs of another op."""
+    assert like.op
+    std_args = tuple(
+        {"name": each} if isinstance(each, str) else dict(each)
+        for each in like.data.get("std_args") or ()
+    )
+    arguments = tuple(
+        Argument(each.name, "Tensor" if re.search("Tensor|^$", each.type) else each.type)
+        for each in like.op.parameters
+    )
+    titles = {case.id: case.title for case in like.op.cases}
+    inputs = tuple(
+        Inputs(case["id"], titles.get(case["id"], ""), case.get("inputs") or {})
+        for case in like.data.get("cases") or ()
+        if not case.get("plot")
+    )
+    return Form(std_args, arguments, inputs)
+
+
+def _list_args(like: Entry | None) -> dict[str, Mapping[str, str | None]]:
+    variants = like.op.variants.items() if like and like.op else ()
+    return {key: variant.args for key, variant in variants if variant.api}
+
+
+# --- what is said ---------------------------------------------------------------------------------
+
+
+def _guess_category(like: Entry | None, trial: Trial, catalog: Catalog, machine: Machine) -> str:
+    """Return the category that most ops with APIs in the same modules have."""
+    if like and like.op:
+        return like.op.category
+    votes: Counter[str] = Counter()
+    for key, way in trial.ways.items():
+        framework = machine.registry.frameworks[key]
+        module = _find_module(framework, way.api.name)
+        counts = Counter(
+            op.category
+            for op in catalog.ops
+            if (variant := op.variants.get(key))
+            and variant.api
+            and _find_module(framework, variant.api) == module
+        )
+        for category, count in counts.items():
+            votes[category] += round(1000 * count / counts.total())
+    return votes.most_common(1)[0][0] if votes else ""
+
+
+def _find_module(framework: Framework, api: str) -> str:
+    return framework.expand_api(api).rpartition(".")[0]
+
+
+def _explain_absent(
+    operation: str, trial: Trial, findings: Findings, machine: Machine
+) -> dict[str, str]:
+    """Return why frameworks have no variant."""
+    absent = {}
+    running = {each.key for each in machine.frameworks} - findings.unavailable.keys()
+    for key in machine.registry.frameworks:
+        if key in trial.ways:
+            continue
+        apis = findings.apis.get(key, [])
+        if key in findings.unavailable:
+            absent[key] = f"not looked up: {findings.unavailable[key]}"
+        elif key not in running:
+            absent[key] = "not looked up"
+        elif apis:
+            what = "is a class" if apis[0].is_class else "takes other arguments"
+            absent[key] = f"{apis[0].name} {what}, so that it needs an example of yours"
+        else:
+            near = findings.near.get(key, [])
+            like = f"; alike are {', '.join(near[:3])}" if near else ""
+            absent[key] = (
+                f"nothing of the name: compose {operation} of what there is, or say why it is "
+                f"`unsupported`{like}"
+            )
+    return absent
+
+
+def _write(
+    request: Request,
+    category: str,
+    trial: Trial,
+    absent: Mapping[str, str],
+    expressions: Sequence[str | None],
+    machine: Machine,
+    watch: Callable[[Plan], Watch],
+) -> Draft:
+    """Write the entry and run it."""
+    like = request.like.op if request.like else None
+    cases = [_write_case(*each) for each in zip(trial.cases, expressions, strict=True)]
+    head = [f"yaml-language-server: $schema={request.schema}"] if request.schema else []
+    head.append(f"A draft. What it guesses has a comment; what is yours begins with '{BLANK}'.")
+    if not cases:
+        head.append("No inputs were found with which a call runs: write `cases`.")
+    text = compose_entry(
+        EntryText(
+            head,
+            request.operation,
+            category,
+            f"{BLANK} what {request.operation} computes, with its formula, and what happens at "
+            "the edges.",
+            trial.form.std_args,
+            cases,
+            {
+                key: _add_note(trial.ways[key], machine.registry.frameworks[key])
+                for key in machine.registry.sort_keys(trial.ways)
+            },
+            absent,
+            return_type=like.return_type or "Tensor" if like else "Tensor",
+            see_also=[like.operation] if like else [],
+        )
+    )
+    entry = load_bytes(text.encode(), request.file, request.root)[0]
+    if entry.op is None or entry.faults:
+        raise OptabsError(
+            f"the draft of {request.operation} has faults; nothing was written",
+            "report this: " + "; ".join(map(str, entry.faults)),
+        )
+    _, report = machine.run([entry.op], watch)
+    return Draft(
+        request.operation,
+        request.file,
+        text,
+        category,
+        trial,
+        entry.op,
+        {key: report.list_variant(entry.op, key) for key in entry.op.variants},
+        absent,
+        [(case.id, case.comment) for case in cases],
+    )
+
+
+def _write_case(case: Consensus, expression: str | None) -> CaseText:
+    dtype = case.find_dtype()
+    if expression:
+        expect: Any = expression
+        comment = f"{_GUESS} what NumPy's own function gives, in float64."
+    else:
+        expect = case.write_values()
+        comment = f"{_GUESS} what {', '.join(case.frameworks)} gave."
+    if dtype:
+        expect = {"result": {"expr" if expression else "values": expect, "dtype": dtype}}
+    title = case.inputs.title or f"{BLANK} what it shows"
+    return CaseText(case.inputs.id, title, case.inputs.values, comment, expect, case.has_nan)
+
+
+def _add_note(way: Way, framework: Framework) -> dict[str, Any]:
+    """Return the variant; with a note where the API is another framework's."""
+    own = {framework.expand_api(module).partition(".")[0] for module in framework.modules}
+    distribution = framework.distributions[0]
+    root = framework.expand_api(way.api.name).partition(".")[0]
+    if root == distribution or distribution not in own:
+        return dict(way.data)
+    module = way.api.name.rpartition(".")[0]
+    note = (
+        f"{distribution.capitalize()} has no function of its own for this; "
+        f"its users call `{module}`.\n"
+    )
+    return {**way.data, "notes": note}

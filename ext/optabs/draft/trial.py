@@ -1,0 +1,259 @@
+"""Trying calls out in the frameworks, and choosing the simplest inputs that most agree on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from optabs.catalog.importing import dump_entry
+from optabs.catalog.load import load_bytes
+from optabs.catalog.model import LONE_RESULT, Case, Expected, Op
+from optabs.compare import Array, Number, Tree, compare_results, decode_tree, is_finite, is_nan
+from optabs.draft.calls import Form, Inputs, Way
+from optabs.draft.lookup import Machine, Watch
+from optabs.errors import OptabsError
+from optabs.expected import build_expected
+from optabs.plan import Plan
+from optabs.records import Outcome
+
+_DIGITS = 8
+"""Digits that a float32 is known to."""
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """What the frameworks gave in a case, and what most of them agree on."""
+
+    case: Case
+    inputs: Inputs
+    results: Mapping[str, Mapping[int, Tree]]
+    """By framework, and the number of the way that gave it."""
+    frameworks: tuple[str, ...]
+    """Those that agree."""
+    weight: int
+    """How many different APIs these have: some frameworks have the same one."""
+    agreed: Array | None
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the result has finite numbers only."""
+        return self.agreed is not None and all(map(_is_finite, self.agreed.values))
+
+    @property
+    def has_nan(self) -> bool:
+        """Whether the result has a NaN."""
+        return self.agreed is not None and any(map(is_nan, self.agreed.values))
+
+    def find_dtype(self) -> str | None:
+        """Return the dtype of the result where it is not the one that the format implies."""
+        if self.agreed is None:
+            return None
+        expected = Expected(LONE_RESULT, self.case.place, values=self.write_values())
+        implied = build_expected(replace(self.case, expect=(expected,)), "", None)[LONE_RESULT]
+        same = isinstance(implied, Array) and implied.dtype == self.agreed.dtype
+        return None if same else self.agreed.dtype
+
+    def write_values(self) -> Any:
+        """Return the result as nested lists of numbers; complex ones as text."""
+        assert self.agreed
+        return _nest([_round(value) for value in self.agreed.values], self.agreed.shape)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A form, and what was chosen: inputs, and a variant for each framework."""
+
+    form: Form
+    ways: Mapping[str, Way]
+    cases: tuple[Consensus, ...]
+    """The first decides; none where nothing ran."""
+
+
+def try_forms(
+    name: str,
+    forms: Sequence[Form],
+    ways: Sequence[Mapping[str, Sequence[Way]]],
+    machine: Machine,
+    watch: Callable[[Plan], Watch],
+) -> Trial:
+    """Try all ways of all forms with all inputs; return what most frameworks agree on.
+
+    `ways` holds, for each form, the variants of each framework. Of inputs with edges the simplest
+    are kept, and an edge; of others all.
+    """
+    ops = [
+        [
+            _make_op(name, form, turn, options)
+            for turn in range(max(map(len, options.values()), default=0))
+        ]
+        for form, options in zip(forms, ways, strict=True)
+    ]
+    plan, _ = machine.run([op for turns in ops for op in turns], watch)
+    results = _read_results(plan)
+    trials = [
+        _choose(form, options, [*_gather(form, options, turns, results)])
+        for form, options, turns in zip(forms, ways, ops, strict=True)
+    ]
+    return max(trials, key=_rank)
+
+
+def _rank(trial: Trial) -> tuple[int, bool]:
+    return _rank_case(trial.cases[0]) if trial.cases else (0, False)
+
+
+def _rank_case(found: Consensus) -> tuple[int, bool]:
+    return found.weight, found.is_telling
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+def _list_inputs(form: Form) -> Iterator[tuple[str, Inputs]]:
+    """Yield all inputs of a form, those of the edges too, each with the id of its case."""
+    for inputs in form.inputs:
+        yield inputs.id, inputs
+        for edge in inputs.edges:
+            yield f"{inputs.id}-{edge.id}", edge
+
+
+def _make_op(name: str, form: Form, turn: int, ways: Mapping[str, Sequence[Way]]) -> Op:
+    """Return the op that tries one way of each framework; what it expects says nothing."""
+    data = {
+        "operation": name,
+        "std_args": [dict(each) for each in form.std_args],
+        "cases": [
+            {"id": case, "inputs": dict(inputs.values), "expect": 0.0}
+            for case, inputs in _list_inputs(form)
+        ],
+        "variants": {key: dict(each[turn].data) for key, each in ways.items() if turn < len(each)},
+    }
+    entry = load_bytes(dump_entry(data).encode(), Path(f"{name.lower()}.yaml"), Path())[0]
+    if entry.op is None or entry.faults:
+        fault = next(iter(entry.faults), "")
+        raise OptabsError(f"the calls of {name} cannot be tried: {fault}", "report this")
+    return entry.op
+
+
+_Results = Mapping[tuple[int, str, str], Tree]
+"""By the op's identity, the case and the framework."""
+
+
+def _read_results(plan: Plan) -> _Results:
+    """Return what ran to its end."""
+    results = {}
+    for check in plan.checks:
+        record = plan.known.get(check.key or "")
+        if record and check.case and record.outcome is Outcome.OK:
+            tree = decode_tree(record.results[LONE_RESULT])
+            results[id(check.op), check.case.id, check.variant.framework] = tree
+    return results
+
+
+# --- choosing -------------------------------------------------------------------------------------
+
+
+def _gather(
+    form: Form, ways: Mapping[str, Sequence[Way]], turns: Sequence[Op], results: _Results
+) -> Iterator[Consensus]:
+    """Yield what the frameworks agree on, case by case."""
+    for number, (_, inputs) in enumerate(_list_inputs(form)):
+        for case in (op.cases[number] for op in turns[:1]):
+            found = {
+                key: {
+                    turn: tree
+                    for turn, op in enumerate(turns)
+                    if (tree := results.get((id(op), case.id, key))) is not None
+                }
+                for key in ways
+            }
+            yield _agree(case, inputs, found, ways)
+
+
+def _agree(
+    case: Case,
+    inputs: Inputs,
+    found: Mapping[str, Mapping[int, Tree]],
+    ways: Mapping[str, Sequence[Way]],
+) -> Consensus:
+    arrays = {
+        key: [tree for tree in trees.values() if isinstance(tree, Array)]
+        for key, trees in found.items()
+    }
+    best = Consensus(case, inputs, found, (), 0, None)
+    for candidate in (each for listed in arrays.values() for each in listed):
+        keys = tuple(
+            key
+            for key, others in arrays.items()
+            if any(_is_same(other, candidate) for other in others)
+        )
+        weight = len({ways[key][0].api.name for key in keys})
+        if weight > best.weight:
+            best = Consensus(case, inputs, found, keys, weight, candidate)
+    return best
+
+
+def _choose(form: Form, ways: Mapping[str, Sequence[Way]], agreed: Sequence[Consensus]) -> Trial:
+    """Return the way of each framework and the cases of a form."""
+    by_inputs = {id(each.inputs): each for each in agreed}
+    mains = [by_inputs[id(inputs)] for inputs in form.inputs if id(inputs) in by_inputs]
+    if not any(each.weight for each in mains):
+        plain = {key: way for key, each in ways.items() if (way := _choose_function(each))}
+        return Trial(form, plain, ())
+    main = max(mains, key=_rank_case)  # the first of equals
+    edges = [by_inputs[id(edge)] for edge in main.inputs.edges]
+    if edges:
+        as_good = (each for each in edges if each.weight >= main.weight)
+        edge = next(as_good, None) or max(edges, key=lambda each: each.weight)
+        cases = [main, *([edge] if edge.weight else [])]
+    else:
+        cases = [each for each in mains if each.weight]
+    chosen = {key: way for key, each in ways.items() if (way := _choose_way(each, main, key))}
+    return Trial(form, chosen, tuple(cases))
+
+
+def _choose_way(ways: Sequence[Way], main: Consensus, key: str) -> Way | None:
+    """Return the first way that agrees, else the first that runs, else the first.
+
+    A class that does not run as it was tried is no way.
+    """
+    trees = main.results[key]
+    agreeing = (
+        turn
+        for turn, tree in trees.items()
+        if isinstance(tree, Array) and main.agreed and _is_same(tree, main.agreed)
+    )
+    turn = next(agreeing, next(iter(trees), None))
+    if turn is not None:
+        return ways[turn]
+    return _choose_function(ways)
+
+
+def _choose_function(ways: Sequence[Way]) -> Way | None:
+    return next((each for each in ways if not each.api.is_class), None)
+
+
+def _is_same(one: Array, other: Array) -> bool:
+    return compare_results({"": one}, {"": other}, equal_nan=True).agrees
+
+
+def _is_finite(value: Number) -> bool:
+    if isinstance(value, complex):
+        return math.isfinite(value.real) and math.isfinite(value.imag)
+    return is_finite(value)
+
+
+def _round(value: Number) -> Any:
+    if isinstance(value, complex):
+        return str(complex(_round(value.real), _round(value.imag))).strip("()")
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+
+
+def _nest(values: Sequence[Any], shape: Sequence[int]) -> Any:
+    """Return values in C order as nested lists."""
+    if not shape:
+        return values[0]
+    size = math.prod(shape[1:])
+    return [_nest(values[n * size : (n + 1) * size], shape[1:]) for n in range(shape[0])]
