@@ -28,6 +28,7 @@ from optabs.project import Project, open_project
 from optabs.run.console import RunProgress
 from optabs.run.pool import Event, Resolved, Unavailable
 from optabs.run.targets import Target, find_reference, find_targets
+from optabs.run.warm import WarmWorkers
 
 _SCHEMA = "schema.json"
 
@@ -75,8 +76,9 @@ def _draft(arguments: argparse.Namespace) -> int:
             "make their environments: make envs (or: optabs envs)",
         )
     try:
-        with Ledger(project.ledger) as ledger:
-            machine = Machine(registry, usable, find_reference(registry, project.cache), ledger)
+        with Ledger(project.ledger) as ledger, WarmWorkers(keeps=True) as warm:
+            reference = find_reference(registry, project.cache)
+            machine = Machine(registry, usable, reference, ledger, warm)
             _say(f"looking {operation} up in {', '.join(each.framework for each in usable)}")
             findings = look_up(arguments.op, machine, lambda plan: _watch_look_up)
             if not any(findings.apis.values()) and like is None:

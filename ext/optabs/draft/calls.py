@@ -263,18 +263,18 @@ def list_ways(
 ) -> list[Way]:
     """Return the variants of one framework that a form allows, the likeliest first.
 
-    `known` are the `args` of an op like this one.
+    `known` are the `args` of an op like this one. Behind a function whose signature allows the
+    form there are none: it will be the right one.
     """
     ways: list[Way] = []
-    if not form.arguments:
-        return ways
-    for api in apis:
+    for api in apis if form.arguments else ():
         if api.is_class:
             ways += _construct(framework, api, form)
         elif api.fact.parameters is None:
             ways += _map_blindly(framework.key, api, form, glossary, known)
-        else:
-            ways += _map_arguments(framework.key, api, form, glossary, known)
+        elif found := [*_map_arguments(framework.key, api, form, glossary, known)]:
+            ways += found
+            break
     return ways[:_MOST_WAYS]
 
 
@@ -295,8 +295,7 @@ def _map_blindly(
     known: Mapping[str, str | None] | None,
 ) -> Iterator[Way]:
     """Yield what an API without a signature may take."""
-    guess = "the order of its arguments: it has no signature that can be read"
-    guesses = (guess,) if len(form.arguments) > 1 else ()
+    guess = "the order of its arguments, since its signature cannot be read"
     options = [each.name for each in form.arguments[1:] if not each.is_tensor]
     tried: list[dict[str, str | None]] = [dict(known)] if known is not None else []
     names = [glossary.list_names(key, option)[:2] for option in options]
@@ -308,6 +307,7 @@ def _map_blindly(
     for args in tried:
         if args not in seen:
             seen.append(args)
+            guesses = (guess,) if len(form.arguments) - len(args) > 1 else ()
             yield Way(key, api, _write_variant(api, args), guesses)
 
 
@@ -333,8 +333,8 @@ def _map_arguments(
         if position < len(places):
             name = places[position].name
             filled.add(name)
-            if name != argument.name:
-                renamed.append(f"{argument.name} is taken for its {name}")
+            if name != argument.name and len(by_place) > 1:
+                renamed.append(f"that its `{name}` is `{argument.name}`")
         elif "var_positional" not in kinds:
             return
     for position, argument in enumerate(form.arguments[len(by_place) :], len(by_place)):
@@ -344,7 +344,7 @@ def _map_arguments(
         found = next((name for name in wanted if name in by_name - filled), None)
         if found is None and position < len(places) and places[position].default is None:
             found = places[position].name
-            renamed.append(f"{argument.name} is taken for its {found}")
+            renamed.append(f"that its `{found}` is `{argument.name}`")
             if places[position].kind == "positional_only":
                 filled.add(found)
                 continue
@@ -353,8 +353,7 @@ def _map_arguments(
         args[argument.name] = found
         filled.add(found or "")
     if set(_list_required(parameters)) <= filled:
-        guesses = tuple(renamed) if len(form.arguments) > 1 else ()
-        yield Way(key, api, _write_variant(api, args), guesses)
+        yield Way(key, api, _write_variant(api, args), tuple(renamed))
 
 
 def _write_variant(api: Api, args: Mapping[str, str | None]) -> dict[str, Any]:

@@ -13,15 +13,16 @@ from optabs.catalog.compose import CaseText, EntryText, compose_entry
 from optabs.catalog.load import load_bytes
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.draft.calls import BLANK, Argument, Form, Inputs, Way, list_forms, list_ways
+from optabs.draft.choice import Choice, Consensus, try_forms
 from optabs.draft.lookup import Findings, Machine, Watch
 from optabs.draft.names import read_glossary
-from optabs.draft.trial import Consensus, Trial, try_forms
 from optabs.errors import OptabsError
 from optabs.frameworks import Framework
 from optabs.plan import Plan
 from optabs.records import Verdict
 from optabs.verify import Judgement
 
+_ELEMENTWISE = ("Elementwise", "Comparison and logic", "Activations")
 _GUESS = "A guess, for a person to check:"
 
 
@@ -33,7 +34,7 @@ class Draft:
     file: Path
     text: str
     category: str
-    trial: Trial
+    choice: Choice
     op: Op
     judgements: Mapping[str, Sequence[Judgement]]
     """By framework, in the order of the cases."""
@@ -81,19 +82,19 @@ def make_draft(
         }
         for form in forms
     ]
-    trial = try_forms(request.operation, forms, ways, machine, watch)
-    category = request.category or _guess_category(request.like, trial, catalog, machine)
-    absent = _explain_absent(request.operation, trial, findings, machine)
-    numpy = _find_numpy(trial, machine)
-    expressions = [numpy if _is_agreed(case) else None for case in trial.cases]
-    draft = _write(request, category, trial, absent, expressions, machine, watch)
+    choice = try_forms(request.operation, forms, ways, machine, watch)
+    category = request.category or _guess_category(request.like, choice, catalog, machine)
+    absent = _explain_absent(request.operation, choice, findings, machine)
+    numpy = _find_numpy(choice, machine)
+    expressions = [numpy if _is_agreed(case) else None for case in choice.cases]
+    draft = _write(request, category, choice, absent, expressions, machine, watch)
     # NumPy in double precision may say otherwise than in the precision of the example.
     kept = [
         expression if _count_verified(draft, number) >= len(case.frameworks) else None
-        for number, (expression, case) in enumerate(zip(expressions, trial.cases, strict=True))
+        for number, (expression, case) in enumerate(zip(expressions, choice.cases, strict=True))
     ]
     if kept != expressions:
-        draft = _write(request, category, trial, absent, kept, machine, watch)
+        draft = _write(request, category, choice, absent, kept, machine, watch)
     return draft
 
 
@@ -105,16 +106,16 @@ def _count_verified(draft: Draft, number: int) -> int:
     return sum(each[number].verdict is Verdict.VERIFIED for each in draft.judgements.values())
 
 
-def _find_numpy(trial: Trial, machine: Machine) -> str | None:
+def _find_numpy(choice: Choice, machine: Machine) -> str | None:
     """Return the call of NumPy's own function, or None where it has none."""
-    way = trial.ways.get("numpy")
+    way = choice.ways.get("numpy")
     if way is None:
         return None
     callee = machine.registry.frameworks["numpy"].shorten_api(way.api.name)
     mapped = way.data.get("args", {})
     parts = [
         f"{mapped[each.name]}={each.name}" if each.name in mapped else each.name
-        for each in trial.form.arguments
+        for each in choice.form.arguments
         if mapped.get(each.name, "") is not None
     ]
     return f"{callee}({', '.join(parts)})"
@@ -151,24 +152,28 @@ def _list_args(like: Entry | None) -> dict[str, Mapping[str, str | None]]:
 # --- what is said ---------------------------------------------------------------------------------
 
 
-def _guess_category(like: Entry | None, trial: Trial, catalog: Catalog, machine: Machine) -> str:
-    """Return the category that most ops with APIs in the same modules have."""
+def _guess_category(like: Entry | None, choice: Choice, catalog: Catalog, machine: Machine) -> str:
+    """Return the category of most ops with APIs in the same modules that take alike arguments.
+
+    What changes the shape of its input is none of the elementwise ones.
+    """
     if like and like.op:
         return like.op.category
+    options = {each.name for each in choice.form.arguments if not each.is_tensor}
+    tensors = len(choice.form.arguments) - len(options)
     votes: Counter[str] = Counter()
-    for key, way in trial.ways.items():
-        framework = machine.registry.frameworks[key]
-        module = _find_module(framework, way.api.name)
-        counts = Counter(
-            op.category
-            for op in catalog.ops
-            if (variant := op.variants.get(key))
-            and variant.api
-            and _find_module(framework, variant.api) == module
-        )
-        for category, count in counts.items():
-            votes[category] += round(1000 * count / counts.total())
-    return votes.most_common(1)[0][0] if votes else ""
+    for op in catalog.ops:
+        names = [each.name for each in op.parameters if "Tensor" not in each.type]
+        is_alike = set(names) == options and len(op.parameters) - len(names) == tensors
+        for key, way in choice.ways.items():
+            framework = machine.registry.frameworks[key]
+            variant = op.variants.get(key)
+            if is_alike and variant and variant.api:
+                wanted = _find_module(framework, way.api.name)
+                votes[op.category] += _find_module(framework, variant.api) == wanted
+    for category in () if choice.keeps_shape else _ELEMENTWISE:
+        votes.pop(category, None)
+    return next((category for category, count in votes.most_common(1) if count), "")
 
 
 def _find_module(framework: Framework, api: str) -> str:
@@ -176,13 +181,13 @@ def _find_module(framework: Framework, api: str) -> str:
 
 
 def _explain_absent(
-    operation: str, trial: Trial, findings: Findings, machine: Machine
+    operation: str, choice: Choice, findings: Findings, machine: Machine
 ) -> dict[str, str]:
     """Return why frameworks have no variant."""
     absent = {}
     running = {each.key for each in machine.frameworks} - findings.unavailable.keys()
     for key in machine.registry.frameworks:
-        if key in trial.ways:
+        if key in choice.ways:
             continue
         apis = findings.apis.get(key, [])
         if key in findings.unavailable:
@@ -193,11 +198,9 @@ def _explain_absent(
             what = "is a class" if apis[0].is_class else "takes other arguments"
             absent[key] = f"{apis[0].name} {what}, so that it needs an example of yours"
         else:
-            near = findings.near.get(key, [])
-            like = f"; alike are {', '.join(near[:3])}" if near else ""
             absent[key] = (
                 f"nothing of the name: compose {operation} of what there is, or say why it is "
-                f"`unsupported`{like}"
+                "`unsupported`"
             )
     return absent
 
@@ -205,7 +208,7 @@ def _explain_absent(
 def _write(
     request: Request,
     category: str,
-    trial: Trial,
+    choice: Choice,
     absent: Mapping[str, str],
     expressions: Sequence[str | None],
     machine: Machine,
@@ -213,7 +216,7 @@ def _write(
 ) -> Draft:
     """Write the entry and run it."""
     like = request.like.op if request.like else None
-    cases = [_write_case(*each) for each in zip(trial.cases, expressions, strict=True)]
+    cases = [_write_case(*each) for each in zip(choice.cases, expressions, strict=True)]
     head = [f"yaml-language-server: $schema={request.schema}"] if request.schema else []
     head.append(f"A draft. What it guesses has a comment; what is yours begins with '{BLANK}'.")
     if not cases:
@@ -225,11 +228,11 @@ def _write(
             category,
             f"{BLANK} what {request.operation} computes, with its formula, and what happens at "
             "the edges.",
-            trial.form.std_args,
+            choice.form.std_args,
             cases,
             {
-                key: _add_note(trial.ways[key], machine.registry.frameworks[key])
-                for key in machine.registry.sort_keys(trial.ways)
+                key: _add_note(choice.ways[key], machine.registry.frameworks[key])
+                for key in machine.registry.sort_keys(choice.ways)
             },
             absent,
             return_type=like.return_type or "Tensor" if like else "Tensor",
@@ -248,7 +251,7 @@ def _write(
         request.file,
         text,
         category,
-        trial,
+        choice,
         entry.op,
         {key: report.list_variant(entry.op, key) for key in entry.op.variants},
         absent,
@@ -260,7 +263,7 @@ def _write_case(case: Consensus, expression: str | None) -> CaseText:
     dtype = case.find_dtype()
     if expression:
         expect: Any = expression
-        comment = f"{_GUESS} what NumPy's own function gives, in float64."
+        comment = f"{_GUESS} what NumPy's own function gives."
     else:
         expect = case.write_values()
         comment = f"{_GUESS} what {', '.join(case.frameworks)} gave."

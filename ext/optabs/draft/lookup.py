@@ -32,6 +32,8 @@ class Machine:
     """The CPU of each framework that can be run."""
     reference: Target
     ledger: Ledger
+    warm: WarmWorkers
+    """Keeps its workers: names are looked up and calls tried by the same ones."""
 
     @property
     def frameworks(self) -> tuple[Framework, ...]:
@@ -44,11 +46,10 @@ class Machine:
         `watch` is given the plan, and returns who is told of the events.
         """
         options = Options(("cpu",), _TIME_LIMIT)
-        with WarmWorkers() as warm:
-            plan = make_plan(
-                ops, self.registry, self.targets, self.reference, self.ledger, options, warm.start
-            )
-            run_plan(plan, self.registry, self.ledger, watch(plan), warm)
+        plan = make_plan(
+            ops, self.registry, self.targets, self.reference, self.ledger, options, self.warm.start
+        )
+        run_plan(plan, self.registry, self.ledger, watch(plan), self.warm)
         return plan, judge_plan(plan, self.ledger, Tally())
 
 

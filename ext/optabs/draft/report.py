@@ -47,7 +47,7 @@ def _list_sure(draft: Draft, keys: Sequence[str]) -> list[str]:
         verdicts = [each.verdict for each in draft.judgements[key] if each.case]
         count = verdicts.count(Verdict.VERIFIED)
         agree = f"exists; {count} of {len(verdicts)} cases agree with the oracle"
-        rows.append((key, draft.trial.ways[key].api.name, agree if verdicts else "exists"))
+        rows.append((key, draft.choice.ways[key].api.name, agree if verdicts else "exists"))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return [f"{key:{widths[0]}}  {api:{widths[1]}}  {text}" for key, api, text in rows]
 
@@ -67,30 +67,34 @@ def _describe_failure(judgement: Judgement) -> str:
 def _list_guesses(draft: Draft) -> Iterator[str]:
     if draft.category:
         yield f"the category: {draft.category}"
-    names = ", ".join(f"{each.name} ({each.type})" for each in draft.trial.form.arguments)
+    names = ", ".join(f"{each.name} ({each.type})" for each in draft.choice.form.arguments)
     yield f"the standard arguments: {names or 'none'}"
-    if not draft.trial.cases:
+    if not draft.choice.cases:
         yield (
             "there is no case: no inputs were found with which a call runs. Write `cases`, or "
             "take those of another op with --like OTHER"
         )
     else:
         yield f"the inputs of {', '.join(f'`{name}`' for name, _ in draft.oracles)}"
-    for (name, comment), case in zip(draft.oracles, draft.trial.cases, strict=True):
-        oracle = comment.partition(": ")[2].rstrip(".")
+    oracles: dict[str, list[str]] = {}
+    for (name, comment), case in zip(draft.oracles, draft.choice.cases, strict=True):
         alone = " alone; no other framework agrees" if len(case.frameworks) == 1 else ""
-        yield f"the oracle of `{name}`: {oracle}{alone}"
+        said = comment.partition(": ")[2].rstrip(".") + alone
+        oracles.setdefault(said, []).append(f"`{name}`")
+    yield from (f"the oracle of {', '.join(names)}: {said}" for said, names in oracles.items())
     for key, judgements in draft.judgements.items():
-        way = draft.trial.ways[key]
-        for guess in way.guesses:
-            yield f"{key}: {guess}"
+        way = draft.choice.ways[key]
+        if way.guesses:
+            yield f"{key}: {'; '.join(way.guesses)}"
         if way.api.fact.warning and judgements:
             yield f"{key}: the API is the right one though it warns: {way.api.fact.warning}"
 
 
 def _list_blanks(draft: Draft) -> Iterator[str]:
     yield f"what begins with '{BLANK}': the description, what the arguments are"
-    yield from (f"{key}: {why}" for key, why in draft.absent.items())
+    for reason in dict.fromkeys(draft.absent.values()):
+        keys = [key for key, why in draft.absent.items() if why == reason]
+        yield f"{', '.join(keys)}: {reason}"
 
 
 def _list_used(draft: Draft, registry: Registry, catalog: Catalog) -> Iterator[str]:
@@ -98,7 +102,7 @@ def _list_used(draft: Draft, registry: Registry, catalog: Catalog) -> Iterator[s
     found: dict[str, list[str]] = {}
     for op in catalog.ops:
         for key, variant in op.variants.items():
-            way = draft.trial.ways.get(key)
+            way = draft.choice.ways.get(key)
             framework = registry.frameworks.get(key)
             if way and framework and variant.api:
                 same = framework.expand_api(variant.api) == framework.expand_api(way.api.name)

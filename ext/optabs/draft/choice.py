@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from optabs.catalog.importing import dump_entry
+from optabs.catalog.inputs import measure_shape
 from optabs.catalog.load import load_bytes
 from optabs.catalog.model import LONE_RESULT, Case, Expected, Op
 from optabs.compare import Array, Number, Tree, compare_results, decode_tree, is_finite, is_nan
@@ -63,13 +64,25 @@ class Consensus:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Choice:
     """A form, and what was chosen: inputs, and a variant for each framework."""
 
     form: Form
     ways: Mapping[str, Way]
     cases: tuple[Consensus, ...]
     """The first decides; none where nothing ran."""
+
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the result has the shape of the first array, as far as is known."""
+        for case in self.cases[:1]:
+            shapes = (
+                measure_shape(value, set())
+                for value in case.inputs.values.values()
+                if type(value) is list
+            )
+            return case.agreed is None or case.agreed.shape == next(shapes, None)
+        return True
 
 
 def try_forms(
@@ -78,7 +91,7 @@ def try_forms(
     ways: Sequence[Mapping[str, Sequence[Way]]],
     machine: Machine,
     watch: Callable[[Plan], Watch],
-) -> Trial:
+) -> Choice:
     """Try all ways of all forms with all inputs; return what most frameworks agree on.
 
     `ways` holds, for each form, the variants of each framework. Of inputs with edges the simplest
@@ -93,15 +106,15 @@ def try_forms(
     ]
     plan, _ = machine.run([op for turns in ops for op in turns], watch)
     results = _read_results(plan)
-    trials = [
+    choices = [
         _choose(form, options, [*_gather(form, options, turns, results)])
         for form, options, turns in zip(forms, ways, ops, strict=True)
     ]
-    return max(trials, key=_rank)
+    return max(choices, key=_rank)
 
 
-def _rank(trial: Trial) -> tuple[int, bool]:
-    return _rank_case(trial.cases[0]) if trial.cases else (0, False)
+def _rank(choice: Choice) -> tuple[int, bool]:
+    return _rank_case(choice.cases[0]) if choice.cases else (0, False)
 
 
 def _rank_case(found: Consensus) -> tuple[int, bool]:
@@ -195,13 +208,13 @@ def _agree(
     return best
 
 
-def _choose(form: Form, ways: Mapping[str, Sequence[Way]], agreed: Sequence[Consensus]) -> Trial:
+def _choose(form: Form, ways: Mapping[str, Sequence[Way]], agreed: Sequence[Consensus]) -> Choice:
     """Return the way of each framework and the cases of a form."""
     by_inputs = {id(each.inputs): each for each in agreed}
     mains = [by_inputs[id(inputs)] for inputs in form.inputs if id(inputs) in by_inputs]
     if not any(each.weight for each in mains):
         plain = {key: way for key, each in ways.items() if (way := _choose_function(each))}
-        return Trial(form, plain, ())
+        return Choice(form, plain, ())
     main = max(mains, key=_rank_case)  # the first of equals
     edges = [by_inputs[id(edge)] for edge in main.inputs.edges]
     if edges:
@@ -211,7 +224,7 @@ def _choose(form: Form, ways: Mapping[str, Sequence[Way]], agreed: Sequence[Cons
     else:
         cases = [each for each in mains if each.weight]
     chosen = {key: way for key, each in ways.items() if (way := _choose_way(each, main, key))}
-    return Trial(form, chosen, tuple(cases))
+    return Choice(form, chosen, tuple(cases))
 
 
 def _choose_way(ways: Sequence[Way], main: Consensus, key: str) -> Way | None:
