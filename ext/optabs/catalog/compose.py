@@ -63,7 +63,7 @@ class EntryText:
     """Comments on frameworks that have no variant."""
     op_type: str = "function"
     return_type: str = "Tensor"
-    see_also: Sequence[str] = ()
+    reference: str = ""
 
 
 def compose_entry(entry: EntryText) -> str:
@@ -77,18 +77,17 @@ def compose_entry(entry: EntryText) -> str:
     parts.append("std_args:\n")
     parts += [_item(_dump(each)) for each in entry.std_args]
     parts.append(_dump({"return_type": entry.return_type}))
+    if entry.reference:
+        parts.append(_dump({"reference": entry.reference}))
     if entry.cases:
         parts.append("cases:\n")
         parts += [_item(_compose_case(case)) for case in entry.cases]
-    if entry.variants or entry.absent:
-        parts.append("variants:\n" if entry.variants else "# variants:\n")
+    parts.append("variants:\n" if entry.variants else "variants: {}\n")
     for key, variant in entry.variants.items():
         parts.append(
             textwrap.indent(f"{key}:\n{textwrap.indent(_dump(variant), _INDENT)}", _INDENT)
         )
     parts += [_comment(f"{key}: {text}", _INDENT) for key, text in entry.absent.items()]
-    if entry.see_also:
-        parts.append(_dump({"see_also": [*entry.see_also]}))
     return "".join(parts)
 
 

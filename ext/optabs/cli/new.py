@@ -24,7 +24,7 @@ from optabs.errors import OptabsError, suggest_name
 from optabs.export import replace_file
 from optabs.ledger import Ledger
 from optabs.plan import Plan
-from optabs.project import Project, open_project
+from optabs.project import open_project
 from optabs.run.console import RunProgress
 from optabs.run.pool import Event, Resolved, Unavailable
 from optabs.run.targets import Target, find_reference, find_targets
@@ -58,10 +58,11 @@ def add_new(commands: Commands) -> None:
 def _draft(arguments: argparse.Namespace) -> int:
     root = find_working_folder().resolve()
     into = (arguments.into or root / "ops").resolve()
-    project = _open(root, into, arguments.into is not None)
+    folders = _find_folders(root, into, is_named=arguments.into is not None)
+    project = open_project(root, folders)
     registry = project.load_registry()
     selected = select_frameworks(registry, arguments)
-    catalog, _ = project.check_catalog(registry)
+    catalog = project.check_catalog(registry)[0] if folders else Catalog(())
     operation = name_operation(arguments.op)
     file = into / f"{operation.lower()}{SUFFIX}"
     _refuse_taken(operation, file, root, catalog)
@@ -103,17 +104,21 @@ def _draft(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _open(root: Path, into: Path, is_named: bool) -> Project:
-    """Return the project with the catalogue and the folder of the entry, as far as they exist."""
+def _find_folders(root: Path, into: Path, *, is_named: bool) -> list[Path]:
+    """Return the folders of the catalogue, that of the entry too, as far as they exist.
+
+    Raises:
+        OptabsError: there is none, and none was named.
+    """
     if into.exists() and not into.is_dir():
         raise OptabsError(f"{into} is no folder", "name a folder: --into DIR")
-    paths = dict.fromkeys(path for path in (root / "ops", into) if path.is_dir())
-    if not paths and not is_named:
+    folders = [*dict.fromkeys(path for path in (root / "ops", into) if path.is_dir())]
+    if not folders and not is_named:
         raise OptabsError(
             f"there is no catalogue at {into}",
             "run it beside `ops/`, or name the folder of the entry: --into DIR",
         )
-    return open_project(root, [*paths])
+    return folders
 
 
 def _refuse_taken(operation: str, file: Path, root: Path, catalog: Catalog) -> None:
@@ -121,10 +126,9 @@ def _refuse_taken(operation: str, file: Path, root: Path, catalog: Catalog) -> N
     taken = find_taken(operation, catalog)
     if taken:
         op, known = taken
-        what = f"the op {known!r}" if known == op.operation else f"{known!r}, another name of"
-        what += "" if known == op.operation else f" {op.operation}"
+        alias = "" if known == op.operation else f", another name of {op.operation},"
         raise OptabsError(
-            f"the catalogue has {what} already, at {op.place}", "edit that entry instead"
+            f"the catalogue has {known!r}{alias} already, at {op.place}", "edit that entry instead"
         )
     if file.exists():
         raise OptabsError(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from optabs.catalog.importing import dump_entry
-from optabs.catalog.inputs import measure_shape
 from optabs.catalog.load import load_bytes
 from optabs.catalog.model import LONE_RESULT, Case, Expected, Op
 from optabs.compare import Array, Number, Tree, compare_results, decode_tree, is_finite, is_nan
@@ -71,18 +70,6 @@ class Choice:
     ways: Mapping[str, Way]
     cases: tuple[Consensus, ...]
     """The first decides; none where nothing ran."""
-
-    @property
-    def keeps_shape(self) -> bool:
-        """Whether the result has the shape of the first array, as far as is known."""
-        for case in self.cases[:1]:
-            shapes = (
-                measure_shape(value, set())
-                for value in case.inputs.values.values()
-                if type(value) is list
-            )
-            return case.agreed is None or case.agreed.shape == next(shapes, None)
-        return True
 
 
 def try_forms(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from optabs.catalog.compose import CaseText, EntryText, compose_entry
+from optabs.catalog.inputs import measure_shape
 from optabs.catalog.load import load_bytes
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.draft.calls import BLANK, Argument, Form, Inputs, Way, list_forms, list_ways
@@ -22,7 +24,7 @@ from optabs.plan import Plan
 from optabs.records import Verdict
 from optabs.verify import Judgement
 
-_ELEMENTWISE = ("Elementwise", "Comparison and logic", "Activations")
+_NUMPY = "numpy"
 _GUESS = "A guess, for a person to check:"
 
 
@@ -84,9 +86,8 @@ def make_draft(
     ]
     choice = try_forms(request.operation, forms, ways, machine, watch)
     category = request.category or _guess_category(request.like, choice, catalog, machine)
-    absent = _explain_absent(request.operation, choice, findings, machine)
-    numpy = _find_numpy(choice, machine)
-    expressions = [numpy if _is_agreed(case) else None for case in choice.cases]
+    absent = _explain_absent(choice, findings, machine)
+    expressions = [_call_numpy(case, choice, machine) for case in choice.cases]
     draft = _write(request, category, choice, absent, expressions, machine, watch)
     # NumPy in double precision may say otherwise than in the precision of the example.
     kept = [
@@ -98,25 +99,21 @@ def make_draft(
     return draft
 
 
-def _is_agreed(case: Consensus) -> bool:
-    return "numpy" in case.frameworks
-
-
 def _count_verified(draft: Draft, number: int) -> int:
     return sum(each[number].verdict is Verdict.VERIFIED for each in draft.judgements.values())
 
 
-def _find_numpy(choice: Choice, machine: Machine) -> str | None:
-    """Return the call of NumPy's own function, or None where it has none."""
-    way = choice.ways.get("numpy")
-    if way is None:
+def _call_numpy(case: Consensus, choice: Choice, machine: Machine) -> str | None:
+    """Return the call of NumPy's own function in a case, or None where it does not agree there."""
+    if _NUMPY not in case.frameworks:
         return None
-    callee = machine.registry.frameworks["numpy"].shorten_api(way.api.name)
+    way = choice.ways[_NUMPY]
+    callee = machine.registry.frameworks[_NUMPY].shorten_api(way.api.name)
     mapped = way.data.get("args", {})
     parts = [
-        f"{mapped[each.name]}={each.name}" if each.name in mapped else each.name
-        for each in choice.form.arguments
-        if mapped.get(each.name, "") is not None
+        f"{mapped[name]}={name}" if name in mapped else name
+        for name in choice.form.names
+        if name in case.inputs.values and mapped.get(name, "") is not None
     ]
     return f"{callee}({', '.join(parts)})"
 
@@ -144,6 +141,24 @@ def _copy_form(like: Entry) -> Form:
     return Form(std_args, arguments, inputs)
 
 
+def _copy_cases(like: Entry) -> list[CaseText]:
+    """Return the cases of another op as they are, since nothing ran that would give results."""
+    assert like.op
+    comment = f"Not run: this is still what {like.op.operation} expects."
+    return [
+        CaseText(
+            case["id"],
+            case.get("title", ""),
+            case.get("inputs") or {},
+            comment,
+            case["expect"],
+            case.get("equal_nan", False),
+        )
+        for case in like.data.get("cases") or ()
+        if not case.get("plot")
+    ]
+
+
 def _list_args(like: Entry | None) -> dict[str, Mapping[str, str | None]]:
     variants = like.op.variants.items() if like and like.op else ()
     return {key: variant.args for key, variant in variants if variant.api}
@@ -153,36 +168,49 @@ def _list_args(like: Entry | None) -> dict[str, Mapping[str, str | None]]:
 
 
 def _guess_category(like: Entry | None, choice: Choice, catalog: Catalog, machine: Machine) -> str:
-    """Return the category of most ops with APIs in the same modules that take alike arguments.
+    """Return the category that most ops with APIs in the same modules have, else that of the shape.
 
-    What changes the shape of its input is none of the elementwise ones.
+    It is one that the catalogue has; empty where it has none.
     """
     if like and like.op:
         return like.op.category
-    options = {each.name for each in choice.form.arguments if not each.is_tensor}
-    tensors = len(choice.form.arguments) - len(options)
-    votes: Counter[str] = Counter()
-    for op in catalog.ops:
-        names = [each.name for each in op.parameters if "Tensor" not in each.type]
-        is_alike = set(names) == options and len(op.parameters) - len(names) == tensors
-        for key, way in choice.ways.items():
-            framework = machine.registry.frameworks[key]
-            variant = op.variants.get(key)
-            if is_alike and variant and variant.api:
-                wanted = _find_module(framework, way.api.name)
-                votes[op.category] += _find_module(framework, variant.api) == wanted
-    for category in () if choice.keeps_shape else _ELEMENTWISE:
-        votes.pop(category, None)
-    return next((category for category, count in votes.most_common(1) if count), "")
+    votes: dict[str, float] = {}
+    for key, way in choice.ways.items():
+        framework = machine.registry.frameworks[key]
+        module = _find_module(framework, way.api.name)
+        counts = Counter(
+            op.category
+            for op in catalog.ops
+            if (variant := op.variants.get(key))
+            and variant.api
+            and _find_module(framework, variant.api) == module
+        )
+        for category, count in counts.items():
+            votes[category] = votes.get(category, 0.0) + count / counts.total()
+    usual = max(votes, key=votes.__getitem__, default="")
+    shown = _read_category(choice)
+    is_clear = usual and votes[usual] * 2 > sum(votes.values())
+    return shown if not is_clear and any(op.category == shown for op in catalog.ops) else usual
+
+
+def _read_category(choice: Choice) -> str:
+    """Return the category that the first case speaks for, or an empty text."""
+    agreed = choice.cases[0].agreed if choice.cases else None
+    if agreed is None:
+        return ""
+    values = choice.cases[0].inputs.values.values()
+    shapes = [measure_shape(value, set()) for value in values if isinstance(value, list)]
+    if agreed.shape in shapes and "axis" not in choice.form.names:
+        return "Comparison and logic" if agreed.dtype == "bool" else "Elementwise"
+    is_smaller = all(len(agreed.values) < math.prod(shape or ()) for shape in shapes)
+    return "Reductions" if is_smaller or agreed.shape in shapes else "Manipulation"
 
 
 def _find_module(framework: Framework, api: str) -> str:
     return framework.expand_api(api).rpartition(".")[0]
 
 
-def _explain_absent(
-    operation: str, choice: Choice, findings: Findings, machine: Machine
-) -> dict[str, str]:
+def _explain_absent(choice: Choice, findings: Findings, machine: Machine) -> dict[str, str]:
     """Return why frameworks have no variant."""
     absent = {}
     running = {each.key for each in machine.frameworks} - findings.unavailable.keys()
@@ -196,11 +224,11 @@ def _explain_absent(
             absent[key] = "not looked up"
         elif apis:
             what = "is a class" if apis[0].is_class else "takes other arguments"
-            absent[key] = f"{apis[0].name} {what}, so that it needs an example of yours"
+            absent[key] = f"{apis[0].name} {what}: write an example"
         else:
             absent[key] = (
-                f"nothing of the name: compose {operation} of what there is, or say why it is "
-                "`unsupported`"
+                "nothing of the name: write an example of what there is, or `unsupported` with "
+                "the reason"
             )
     return absent
 
@@ -217,9 +245,10 @@ def _write(
     """Write the entry and run it."""
     like = request.like.op if request.like else None
     cases = [_write_case(*each) for each in zip(choice.cases, expressions, strict=True)]
+    copied = _copy_cases(request.like) if request.like and not cases else []
     head = [f"yaml-language-server: $schema={request.schema}"] if request.schema else []
     head.append(f"A draft. What it guesses has a comment; what is yours begins with '{BLANK}'.")
-    if not cases:
+    if not cases and not copied:
         head.append("No inputs were found with which a call runs: write `cases`.")
     text = compose_entry(
         EntryText(
@@ -229,14 +258,14 @@ def _write(
             f"{BLANK} what {request.operation} computes, with its formula, and what happens at "
             "the edges.",
             choice.form.std_args,
-            cases,
+            cases or copied,
             {
                 key: _add_note(choice.ways[key], machine.registry.frameworks[key])
                 for key in machine.registry.sort_keys(choice.ways)
             },
             absent,
             return_type=like.return_type or "Tensor" if like else "Tensor",
-            see_also=[like.operation] if like else [],
+            reference=like.reference.text if like and like.reference and copied else "",
         )
     )
     entry = load_bytes(text.encode(), request.file, request.root)[0]
@@ -255,7 +284,7 @@ def _write(
         entry.op,
         {key: report.list_variant(entry.op, key) for key in entry.op.variants},
         absent,
-        [(case.id, case.comment) for case in cases],
+        [(case.id, case.comment) for case in cases or copied],
     )
 
 

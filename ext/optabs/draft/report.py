@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from optabs.catalog.model import Catalog
 from optabs.draft.calls import BLANK
@@ -69,7 +70,7 @@ def _list_guesses(draft: Draft) -> Iterator[str]:
         yield f"the category: {draft.category}"
     names = ", ".join(f"{each.name} ({each.type})" for each in draft.choice.form.arguments)
     yield f"the standard arguments: {names or 'none'}"
-    if not draft.choice.cases:
+    if not draft.oracles:
         yield (
             "there is no case: no inputs were found with which a call runs. Write `cases`, or "
             "take those of another op with --like OTHER"
@@ -77,17 +78,17 @@ def _list_guesses(draft: Draft) -> Iterator[str]:
     else:
         yield f"the inputs of {', '.join(f'`{name}`' for name, _ in draft.oracles)}"
     oracles: dict[str, list[str]] = {}
-    for (name, comment), case in zip(draft.oracles, draft.choice.cases, strict=True):
-        alone = " alone; no other framework agrees" if len(case.frameworks) == 1 else ""
+    for (name, comment), case in zip_longest(draft.oracles, draft.choice.cases):
+        is_alone = case and len(case.frameworks) == 1 < len(case.results)
+        alone = " alone; no other framework agrees" if is_alone else ""
         said = comment.partition(": ")[2].rstrip(".") + alone
         oracles.setdefault(said, []).append(f"`{name}`")
     yield from (f"the oracle of {', '.join(names)}: {said}" for said, names in oracles.items())
-    for key, judgements in draft.judgements.items():
-        way = draft.choice.ways[key]
+    for key, way in draft.choice.ways.items():
         if way.guesses:
             yield f"{key}: {'; '.join(way.guesses)}"
-        if way.api.fact.warning and judgements:
-            yield f"{key}: the API is the right one though it warns: {way.api.fact.warning}"
+        if way.api.fact.warning:
+            yield f"{key}: the API, which warns: {way.api.fact.warning}"
 
 
 def _list_blanks(draft: Draft) -> Iterator[str]:
@@ -119,5 +120,4 @@ def _wrap(text: str) -> list[str]:
         initial_indent="  ",
         subsequent_indent="      ",
         break_on_hyphens=False,
-        drop_whitespace=True,
     )
