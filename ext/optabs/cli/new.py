@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from optabs.catalog.conventions import CATEGORIES
@@ -17,7 +18,7 @@ from optabs.cli.command import (
     select_frameworks,
 )
 from optabs.draft.entry import Request, make_draft
-from optabs.draft.lookup import Findings, Machine, Watch, look_up
+from optabs.draft.lookup import Findings, Machine, look_up
 from optabs.draft.names import find_taken, fold_name, name_operation
 from optabs.draft.report import describe_draft
 from optabs.errors import OptabsError, suggest_name
@@ -81,7 +82,7 @@ def _draft(arguments: argparse.Namespace) -> int:
             reference = find_reference(registry, project.cache)
             machine = Machine(registry, usable, reference, ledger, warm)
             _say(f"looking {operation} up in {', '.join(each.framework for each in usable)}")
-            findings = look_up(arguments.op, machine, lambda plan: _watch_look_up)
+            findings = look_up(arguments.op, machine, _watch_look_up)
             if not any(findings.apis.values()) and like is None:
                 raise OptabsError(*_explain_nothing(arguments.op, findings))
             request = Request(
@@ -138,7 +139,11 @@ def _refuse_taken(operation: str, file: Path, root: Path, catalog: Catalog) -> N
 
 
 def _find_like(name: str | None, catalog: Catalog) -> Entry | None:
-    """Return the entry of the op that the new one is like; OptabsError where there is none."""
+    """Return the entry of the op that the new one is like.
+
+    Raises:
+        OptabsError: there is none, or it has faults.
+    """
     if name is None:
         return None
     by_folded = {fold_name(known): op for known, op in catalog.by_name.items()}
@@ -146,7 +151,10 @@ def _find_like(name: str | None, catalog: Catalog) -> Entry | None:
     if op is None:
         hint = suggest_name(name, catalog.by_name) or "name an op of the catalogue"
         raise OptabsError(f"--like: there is no op {name!r}", hint)
-    return next(entry for entry in catalog.entries if entry.op is op)
+    entry = next(entry for entry in catalog.entries if entry.op is op)
+    if entry.faults:
+        raise OptabsError(f"--like: {entry.file} has faults", f"{entry.faults[0]}\nmend it first")
+    return entry
 
 
 def _check_category(name: str | None, catalog: Catalog) -> None:
@@ -177,16 +185,22 @@ def _explain_nothing(name: str, findings: Findings) -> tuple[str, str]:
     )
 
 
-def _watch_look_up(event: Event) -> None:
-    if isinstance(event, Resolved):
-        found = [api for api, fact in event.found.items() if fact["exists"]]
-        _say(f"{event.batch.framework}: {', '.join(found) or 'nothing'}")
-    elif isinstance(event, Unavailable):
-        _say(f"{event.batch.framework}: {event.reason}")
+@contextmanager
+def _watch_look_up(plan: Plan) -> Iterator[Callable[[Event], None]]:
+    def tell(event: Event) -> None:
+        if isinstance(event, Resolved):
+            found = [api for api, fact in event.found.items() if fact["exists"]]
+            _say(f"{event.batch.framework}: {', '.join(found) or 'nothing'}")
+        elif isinstance(event, Unavailable):
+            _say(f"{event.batch.framework}: {event.reason}")
+
+    yield tell
 
 
-def _watch_run(plan: Plan) -> Watch:
-    return RunProgress(plan.size, sys.stderr).watch
+@contextmanager
+def _watch_run(plan: Plan) -> Iterator[Callable[[Event], None]]:
+    with RunProgress(plan.size, sys.stderr) as progress:
+        yield progress.watch
 
 
 def _say(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from optabs.catalog.load import load_bytes
 from optabs.catalog.model import LONE_RESULT, Case, Expected, Op
 from optabs.compare import Array, Number, Tree, compare_results, decode_tree, is_finite, is_nan
 from optabs.draft.calls import Form, Inputs, Way
-from optabs.draft.lookup import Machine, Watch
+from optabs.draft.lookup import Machine, Watching
 from optabs.errors import OptabsError
 from optabs.expected import build_expected
 from optabs.plan import Plan
@@ -77,7 +77,7 @@ def try_forms(
     forms: Sequence[Form],
     ways: Sequence[Mapping[str, Sequence[Way]]],
     machine: Machine,
-    watch: Callable[[Plan], Watch],
+    watch: Watching,
 ) -> Choice:
     """Try all ways of all forms with all inputs; return what most frameworks agree on.
 
@@ -116,7 +116,11 @@ def _list_inputs(form: Form) -> Iterator[tuple[str, Inputs]]:
     for inputs in form.inputs:
         yield inputs.id, inputs
         for edge in inputs.edges:
-            yield f"{inputs.id}-{edge.id}", edge
+            yield _name_edge(inputs, edge), edge
+
+
+def _name_edge(inputs: Inputs, edge: Inputs) -> str:
+    return f"{inputs.id}-{edge.id}"
 
 
 def _make_op(name: str, form: Form, turn: int, ways: Mapping[str, Sequence[Way]]) -> Op:
@@ -159,17 +163,18 @@ def _gather(
     form: Form, ways: Mapping[str, Sequence[Way]], turns: Sequence[Op], results: _Results
 ) -> Iterator[Consensus]:
     """Yield what the frameworks agree on, case by case."""
-    for number, (_, inputs) in enumerate(_list_inputs(form)):
-        for case in (op.cases[number] for op in turns[:1]):
-            found = {
-                key: {
-                    turn: tree
-                    for turn, op in enumerate(turns)
-                    if (tree := results.get((id(op), case.id, key))) is not None
-                }
-                for key in ways
+    if not turns:
+        return
+    for case, (_, inputs) in zip(turns[0].cases, _list_inputs(form), strict=True):
+        found = {
+            key: {
+                turn: tree
+                for turn, op in enumerate(turns)
+                if (tree := results.get((id(op), case.id, key))) is not None
             }
-            yield _agree(case, inputs, found, ways)
+            for key in ways
+        }
+        yield _agree(case, inputs, found, ways)
 
 
 def _agree(
@@ -183,7 +188,8 @@ def _agree(
         for key, trees in found.items()
     }
     best = Consensus(case, inputs, found, (), 0, None)
-    for candidate in (each for listed in arrays.values() for each in listed):
+    numpy_first = sorted(arrays, key=lambda key: key != "numpy")  # of equals it is the oracle
+    for candidate in (each for key in numpy_first for each in arrays[key]):
         keys = tuple(
             key
             for key, others in arrays.items()
@@ -197,13 +203,13 @@ def _agree(
 
 def _choose(form: Form, ways: Mapping[str, Sequence[Way]], agreed: Sequence[Consensus]) -> Choice:
     """Return the way of each framework and the cases of a form."""
-    by_inputs = {id(each.inputs): each for each in agreed}
-    mains = [by_inputs[id(inputs)] for inputs in form.inputs if id(inputs) in by_inputs]
+    found = {each.case.id: each for each in agreed}
+    mains = [found[inputs.id] for inputs in form.inputs if inputs.id in found]
     if not any(each.weight for each in mains):
         plain = {key: way for key, each in ways.items() if (way := _choose_function(each))}
         return Choice(form, plain, ())
     main = max(mains, key=_rank_case)  # the first of equals
-    edges = [by_inputs[id(edge)] for edge in main.inputs.edges]
+    edges = [found[_name_edge(main.inputs, edge)] for edge in main.inputs.edges]
     if edges:
         as_good = (each for each in edges if each.weight >= main.weight)
         edge = next(as_good, None) or max(edges, key=lambda each: each.weight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,10 @@ from optabs.catalog.load import load_bytes
 from optabs.catalog.model import Catalog, Entry, Op
 from optabs.draft.calls import BLANK, Argument, Form, Inputs, Way, list_forms, list_ways
 from optabs.draft.choice import Choice, Consensus, try_forms
-from optabs.draft.lookup import Findings, Machine, Watch
+from optabs.draft.lookup import Findings, Machine, Watching
 from optabs.draft.names import read_glossary
 from optabs.errors import OptabsError
 from optabs.frameworks import Framework
-from optabs.plan import Plan
 from optabs.records import Verdict
 from optabs.verify import Judgement
 
@@ -64,7 +63,7 @@ def make_draft(
     catalog: Catalog,
     findings: Findings,
     machine: Machine,
-    watch: Callable[[Plan], Watch],
+    watch: Watching,
 ) -> Draft:
     """Return the draft of an op whose APIs were found."""
     glossary = read_glossary(catalog.ops)
@@ -132,9 +131,8 @@ def _copy_form(like: Entry) -> Form:
         Argument(each.name, "Tensor" if re.search("Tensor|^$", each.type) else each.type)
         for each in like.op.parameters
     )
-    titles = {case.id: case.title for case in like.op.cases}
     inputs = tuple(
-        Inputs(case["id"], titles.get(case["id"], ""), case.get("inputs") or {})
+        Inputs(case["id"], case.get("title", ""), case.get("inputs") or {})
         for case in like.data.get("cases") or ()
         if not case.get("plot")
     )
@@ -240,7 +238,7 @@ def _write(
     absent: Mapping[str, str],
     expressions: Sequence[str | None],
     machine: Machine,
-    watch: Callable[[Plan], Watch],
+    watch: Watching,
 ) -> Draft:
     """Write the entry and run it."""
     like = request.like.op if request.like else None
@@ -264,6 +262,7 @@ def _write(
                 for key in machine.registry.sort_keys(choice.ways)
             },
             absent,
+            op_type=like.op_type if like else "function",
             return_type=like.return_type or "Tensor" if like else "Tensor",
             reference=like.reference.text if like and like.reference and copied else "",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from optabs.run.targets import Target
 from optabs.run.warm import WarmWorkers
 from optabs.verify import Report, Tally, judge_plan, run_plan
 
-Watch = Callable[[Event], None]
+Watching = Callable[[Plan], AbstractContextManager[Callable[[Event], None]]]
+"""Given a plan, who is told of its events while it runs."""
 MOST_APIS = 3
 """How many names of a framework are tried."""
 
@@ -40,16 +42,14 @@ class Machine:
         """The frameworks that can be run, in tab order."""
         return tuple(self.registry.frameworks[each.framework] for each in self.targets)
 
-    def run(self, ops: Sequence[Op], watch: Callable[[Plan], Watch]) -> tuple[Plan, Report]:
-        """Run what the ledger does not know of some ops; returns the plan, and what came of it.
-
-        `watch` is given the plan, and returns who is told of the events.
-        """
+    def run(self, ops: Sequence[Op], watch: Watching) -> tuple[Plan, Report]:
+        """Run what the ledger does not know of some ops; returns the plan, and what came of it."""
         options = Options(("cpu",), _TIME_LIMIT)
         plan = make_plan(
             ops, self.registry, self.targets, self.reference, self.ledger, options, self.warm.start
         )
-        run_plan(plan, self.registry, self.ledger, watch(plan), self.warm)
+        with watch(plan) as tell:
+            run_plan(plan, self.registry, self.ledger, tell, self.warm)
         return plan, judge_plan(plan, self.ledger, Tally())
 
 
@@ -81,7 +81,7 @@ class Findings:
     """Why a framework could not be looked into."""
 
 
-def look_up(name: str, machine: Machine, watch: Callable[[Plan], Watch]) -> Findings:
+def look_up(name: str, machine: Machine, watch: Watching) -> Findings:
     """Look a name up in every framework, in the spellings and modules where it may stand."""
     wanted = {
         framework.key: [
@@ -110,7 +110,7 @@ def look_up(name: str, machine: Machine, watch: Callable[[Plan], Watch]) -> Find
 
 
 def _resolve(
-    wanted: Mapping[str, Sequence[str]], machine: Machine, watch: Callable[[Plan], Watch]
+    wanted: Mapping[str, Sequence[str]], machine: Machine, watch: Watching
 ) -> tuple[dict[tuple[str, str], ApiFact], dict[str, str]]:
     """Return the facts about names, and why frameworks are unavailable."""
     # An op has one API of each framework, so there are as many ops as the longest list has names.

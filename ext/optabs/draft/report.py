@@ -47,7 +47,8 @@ def _list_sure(draft: Draft, keys: Sequence[str]) -> list[str]:
             continue
         verdicts = [each.verdict for each in draft.judgements[key] if each.case]
         count = verdicts.count(Verdict.VERIFIED)
-        agree = f"exists; {count} of {len(verdicts)} cases agree with the oracle"
+        cases = "case" if len(verdicts) == 1 else "cases"
+        agree = f"exists; agrees with the oracle in {count} of {len(verdicts)} {cases}"
         rows.append((key, draft.choice.ways[key].api.name, agree if verdicts else "exists"))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return [f"{key:{widths[0]}}  {api:{widths[1]}}  {text}" for key, api, text in rows]
@@ -80,7 +81,7 @@ def _list_guesses(draft: Draft) -> Iterator[str]:
     oracles: dict[str, list[str]] = {}
     for (name, comment), case in zip_longest(draft.oracles, draft.choice.cases):
         is_alone = case and len(case.frameworks) == 1 < len(case.results)
-        alone = " alone; no other framework agrees" if is_alone else ""
+        alone = "; no other framework agrees" if is_alone else ""
         said = comment.partition(": ")[2].rstrip(".") + alone
         oracles.setdefault(said, []).append(f"`{name}`")
     yield from (f"the oracle of {', '.join(names)}: {said}" for said, names in oracles.items())
