@@ -47,6 +47,8 @@ class Inputs:
     values: Mapping[str, Any]
     edges: tuple[Inputs, ...] = ()
     """Inputs for a second case, the one that tells most first."""
+    is_simple: bool = True
+    """Whether it is tried first."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Form:
     std_args: tuple[Mapping[str, Any], ...]
     """As the entry has them."""
     arguments: tuple[Argument, ...]
-    inputs: tuple[Inputs, ...]
+    inputs: Sequence[Inputs]
     """The simplest first."""
 
     @property
@@ -202,6 +204,9 @@ _SETS: tuple[tuple[str, str, tuple[Any, Any, Any]], ...] = (
     ("counts", "Small counts", _COUNTS),
     ("bools", "Truth values", _BOOLS),
 )
+_FLOAT_SETS = 3
+"""The first ones, of floats of the same shape."""
+
 _MIXED: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
     ("float-and-integer", "A float and an integer each", (_SIGNS[0], _INTEGERS[2])),
     ("integer-and-float", "An integer and a float each", (_INTEGERS[2], _POSITIVE[0])),
@@ -229,18 +234,18 @@ def _invent_inputs(arguments: Sequence[Argument]) -> Iterator[Inputs]:
         return
     one = "s" if len(tensors) > 1 else ""
     for number, (name, title, values) in enumerate(_SETS):
-        shown = title if number < 3 or one else _SINGULAR.get(title, title)
+        shown = title if number < _FLOAT_SETS or one else _SINGULAR.get(title, title)
         leading = [_take_corner(each) for each in values]
         edges = [Inputs("single", "A single element", fill(leading))]
-        if number < 3:  # of floats
+        if number < _FLOAT_SETS:
             rolled = [_SPECIAL[shift:] + _SPECIAL[:shift] for shift in range(3)]
             edges.insert(0, Inputs("not-finite", "NaN, zero and infinities", fill(rolled)))
-        yield Inputs(name, shown, fill(values), tuple(edges))
+        yield Inputs(name, shown, fill(values), tuple(edges), is_simple=number < _FLOAT_SETS)
     for name, title, mixed in _MIXED:
         if len(mixed) == len(tensors):
             leading = [_take_corner(each) for each in mixed]
             edge = Inputs("single", "A single element", fill(leading))
-            yield Inputs(name, title, fill(mixed), (edge,))
+            yield Inputs(name, title, fill(mixed), (edge,), is_simple=False)
 
 
 _SINGULAR = {"Vectors": "A vector", "Square matrices": "A square matrix"}

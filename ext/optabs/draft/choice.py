@@ -23,6 +23,10 @@ _DIGITS = 8
 """Digits that a float32 is known to."""
 
 
+Ways = Mapping[str, Sequence[Way]]
+"""By framework, the likeliest first."""
+
+
 @dataclass(frozen=True)
 class Consensus:
     """What the frameworks gave in a case, and what most of them agree on."""
@@ -33,8 +37,10 @@ class Consensus:
     """By framework, and the number of the way that gave it."""
     frameworks: tuple[str, ...]
     """Those that agree."""
+    ran: int
+    """How many different APIs gave an array: some frameworks have the same one."""
     weight: int
-    """How many different APIs these have: some frameworks have the same one."""
+    """How many different APIs those have that agree."""
     agreed: Array | None
 
     @property
@@ -75,62 +81,88 @@ class Choice:
 def try_forms(
     name: str,
     forms: Sequence[Form],
-    ways: Sequence[Mapping[str, Sequence[Way]]],
+    ways: Sequence[Ways],
     machine: Machine,
     watch: Watching,
 ) -> Choice:
-    """Try all ways of all forms with all inputs; return what most frameworks agree on.
+    """Try all ways of all forms; return what most frameworks can do and agree on.
 
-    `ways` holds, for each form, the variants of each framework. Of inputs with edges the simplest
-    are kept, and an edge; of others all.
+    Of inputs with edges the simplest are kept, and an edge; of others all. Inputs that are less
+    simple are tried where a framework cannot do the simple ones.
     """
-    ops = [
-        [
-            _make_op(name, form, turn, options)
-            for turn in range(max(map(len, options.values()), default=0))
-        ]
-        for form, options in zip(forms, ways, strict=True)
+    simple = [
+        replace(form, inputs=[each for each in form.inputs if each.is_simple]) for form in forms
     ]
-    plan, _ = machine.run([op for turns in ops for op in turns], watch)
-    results = _read_results(plan)
-    choices = [
-        _choose(form, options, [*_gather(form, options, turns, results)])
-        for form, options, turns in zip(forms, ways, ops, strict=True)
-    ]
-    return max(choices, key=_rank)
+    tried = _try(name, simple, ways, machine, watch)
+    number = _find_best(tried)
+    most = max(len({each[0].api.name for each in options.values()}) for options in ways)
+    if max((each.ran for each in tried[number]), default=0) < most:
+        tried = _try(name, forms, ways, machine, watch)
+        number = _find_best(tried)
+    form, options, found = forms[number], ways[number], tried[number]
+    if not any(each.weight for each in found):
+        plain = {key: way for key, each in options.items() if (way := _choose_function(each))}
+        return Choice(form, plain, ())
+    main = max(found, key=_rank)  # the first of equals
+    if main.inputs.edges:
+        edges = replace(form, inputs=main.inputs.edges)
+        others = _try(name, [edges], [options], machine, watch)[0]
+        others += [each for each in found if each is not main]
+        as_good = (each for each in others if each.weight >= main.weight)
+        second = next(as_good, None) or max(others, key=lambda each: each.weight)
+        cases = [main, *([second] if second.weight else [])]
+    else:
+        cases = [each for each in found if each.weight]
+    chosen = {key: way for key, each in options.items() if (way := _choose_way(each, main, key))}
+    return Choice(form, chosen, tuple(cases))
 
 
-def _rank(choice: Choice) -> tuple[int, bool]:
-    return _rank_case(choice.cases[0]) if choice.cases else (0, False)
+def _find_best(tried: Sequence[Sequence[Consensus]]) -> int:
+    """Return the number of the best form, the first of equals."""
+    ranks = [max(map(_rank, found), default=(0, 0, False)) for found in tried]
+    return ranks.index(max(ranks))
 
 
-def _rank_case(found: Consensus) -> tuple[int, bool]:
-    return found.weight, found.is_telling
+def _rank(found: Consensus) -> tuple[int, int, bool]:
+    # That frameworks disagree is worth telling, so inputs are not chosen to avoid it.
+    return found.ran, found.weight, found.is_telling
 
 
 # --- running --------------------------------------------------------------------------------------
 
 
-def _list_inputs(form: Form) -> Iterator[tuple[str, Inputs]]:
-    """Yield all inputs of a form, those of the edges too, each with the id of its case."""
-    for inputs in form.inputs:
-        yield inputs.id, inputs
-        for edge in inputs.edges:
-            yield _name_edge(inputs, edge), edge
+def _try(
+    name: str,
+    forms: Sequence[Form],
+    ways: Sequence[Ways],
+    machine: Machine,
+    watch: Watching,
+) -> list[list[Consensus]]:
+    """Return what the frameworks agree on with each of the inputs of each form."""
+    ops = [
+        [
+            _make_op(name, form, turn, options)
+            for turn in range(max(map(len, options.values()), default=0))
+            if form.inputs
+        ]
+        for form, options in zip(forms, ways, strict=True)
+    ]
+    plan, _ = machine.run([op for turns in ops for op in turns], watch)
+    results = _read_results(plan)
+    return [
+        [*_gather(form, options, turns, results)]
+        for form, options, turns in zip(forms, ways, ops, strict=True)
+    ]
 
 
-def _name_edge(inputs: Inputs, edge: Inputs) -> str:
-    return f"{inputs.id}-{edge.id}"
-
-
-def _make_op(name: str, form: Form, turn: int, ways: Mapping[str, Sequence[Way]]) -> Op:
+def _make_op(name: str, form: Form, turn: int, ways: Ways) -> Op:
     """Return the op that tries one way of each framework; what it expects says nothing."""
     data = {
         "operation": name,
         "std_args": [dict(each) for each in form.std_args],
         "cases": [
-            {"id": case, "inputs": dict(inputs.values), "expect": 0.0}
-            for case, inputs in _list_inputs(form)
+            {"id": inputs.id, "inputs": dict(inputs.values), "expect": 0.0}
+            for inputs in form.inputs
         ],
         "variants": {key: dict(each[turn].data) for key, each in ways.items() if turn < len(each)},
     }
@@ -159,13 +191,11 @@ def _read_results(plan: Plan) -> _Results:
 # --- choosing -------------------------------------------------------------------------------------
 
 
-def _gather(
-    form: Form, ways: Mapping[str, Sequence[Way]], turns: Sequence[Op], results: _Results
-) -> Iterator[Consensus]:
+def _gather(form: Form, ways: Ways, turns: Sequence[Op], results: _Results) -> Iterator[Consensus]:
     """Yield what the frameworks agree on, case by case."""
     if not turns:
         return
-    for case, (_, inputs) in zip(turns[0].cases, _list_inputs(form), strict=True):
+    for case, inputs in zip(turns[0].cases, form.inputs, strict=True):
         found = {
             key: {
                 turn: tree
@@ -181,13 +211,14 @@ def _agree(
     case: Case,
     inputs: Inputs,
     found: Mapping[str, Mapping[int, Tree]],
-    ways: Mapping[str, Sequence[Way]],
+    ways: Ways,
 ) -> Consensus:
     arrays = {
         key: [tree for tree in trees.values() if isinstance(tree, Array)]
         for key, trees in found.items()
     }
-    best = Consensus(case, inputs, found, (), 0, None)
+    ran = len({ways[key][0].api.name for key, listed in arrays.items() if listed})
+    best = Consensus(case, inputs, found, (), ran, 0, None)
     numpy_first = sorted(arrays, key=lambda key: key != "numpy")  # of equals it is the oracle
     for candidate in (each for key in numpy_first for each in arrays[key]):
         keys = tuple(
@@ -197,27 +228,8 @@ def _agree(
         )
         weight = len({ways[key][0].api.name for key in keys})
         if weight > best.weight:
-            best = Consensus(case, inputs, found, keys, weight, candidate)
+            best = Consensus(case, inputs, found, keys, ran, weight, candidate)
     return best
-
-
-def _choose(form: Form, ways: Mapping[str, Sequence[Way]], agreed: Sequence[Consensus]) -> Choice:
-    """Return the way of each framework and the cases of a form."""
-    found = {each.case.id: each for each in agreed}
-    mains = [found[inputs.id] for inputs in form.inputs if inputs.id in found]
-    if not any(each.weight for each in mains):
-        plain = {key: way for key, each in ways.items() if (way := _choose_function(each))}
-        return Choice(form, plain, ())
-    main = max(mains, key=_rank_case)  # the first of equals
-    edges = [found[_name_edge(main.inputs, edge)] for edge in main.inputs.edges]
-    if edges:
-        as_good = (each for each in edges if each.weight >= main.weight)
-        edge = next(as_good, None) or max(edges, key=lambda each: each.weight)
-        cases = [main, *([edge] if edge.weight else [])]
-    else:
-        cases = [each for each in mains if each.weight]
-    chosen = {key: way for key, each in ways.items() if (way := _choose_way(each, main, key))}
-    return Choice(form, chosen, tuple(cases))
 
 
 def _choose_way(ways: Sequence[Way], main: Consensus, key: str) -> Way | None:

@@ -67,6 +67,8 @@ class Glossary:
     """The usual type of an argument, by its standard name."""
     mapped: Mapping[tuple[str, str], tuple[str, ...]]
     """What a framework calls an argument, the usual name first, by (framework, standard name)."""
+    standards: Mapping[tuple[str, str], str]
+    """The standard name, by (framework, its own name), where more than one entry maps them so."""
 
     def find_kind(self, name: str) -> str:
         """Return ``Tensor``, ``int``, ``float``, ``bool``, or another type as entries write it.
@@ -82,14 +84,8 @@ class Glossary:
 
     def standardise(self, framework: str, name: str) -> str:
         """Return the standard name of what a framework calls `name`; of a tensor, `name` itself."""
-        if name in self.types:
-            return name
-        known = [
-            standard
-            for (key, standard), names in self.mapped.items()
-            if key == framework and names[0] == name and self.find_kind(standard) != "Tensor"
-        ]
-        return known[0] if known else name
+        standard = self.standards.get((framework, name), name)
+        return name if name in self.types or self.find_kind(standard) == "Tensor" else standard
 
     def list_names(self, framework: str, standard: str) -> tuple[str, ...]:
         """Return what a framework may call an argument, the likeliest first."""
@@ -100,6 +96,7 @@ def read_glossary(ops: Iterable[Op]) -> Glossary:
     """Return what some ops say of standard arguments."""
     types: dict[str, Counter[str]] = defaultdict(Counter)
     mapped: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    standards: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for op in ops:
         for parameter in op.parameters:
             types[parameter.name][parameter.type or "Tensor"] += 1
@@ -107,7 +104,14 @@ def read_glossary(ops: Iterable[Op]) -> Glossary:
             for standard, name in variant.args.items():
                 if name is not None:
                     mapped[key, standard][name] += 1
+                    standards[key, name][standard] += 1
     return Glossary(
         {name: counts.most_common(1)[0][0] for name, counts in types.items()},
         {key: tuple(name for name, _ in counts.most_common()) for key, counts in mapped.items()},
+        {
+            key: standard
+            for key, counts in standards.items()
+            for standard, count in counts.most_common(1)
+            if count > 1
+        },
     )
