@@ -51,6 +51,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "draft",
         "summary",
         "formats",
+        "trial",
+        "published",
+        "news",
+        "bulletin",
+        "repository",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )
