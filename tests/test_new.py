@@ -409,3 +409,12 @@ def test_a_framework_that_disagrees_is_kept_and_told(real: Any) -> None:
     text = (real.ops / "std.yaml").read_text()
     assert "api: torch.std" in text
     assert "np.std(x" in text
+
+
+@pytest.mark.frameworks
+def test_several_results_are_left_to_be_named(real: Any) -> None:
+    said = draft(real, "frexp")
+    assert "one result, but torch, numpy gave several: name each under `expect`" in said
+    text = (real.ops / "frexp.yaml").read_text()
+    assert "# The calls give several results: write `cases`" in text
+    assert "cases:\n" not in text

@@ -75,7 +75,9 @@ class Choice:
     form: Form
     ways: Mapping[str, Way]
     cases: tuple[Consensus, ...]
-    """The first decides; none where nothing ran."""
+    """The first decides; none where nothing gave an array."""
+    several: tuple[str, ...] = ()
+    """The frameworks that give several results, which an entry has to name."""
 
 
 def try_forms(
@@ -102,7 +104,7 @@ def try_forms(
     form, options, found = forms[number], ways[number], tried[number]
     if not any(each.weight for each in found):
         plain = {key: way for key, each in options.items() if (way := _choose_function(each))}
-        return Choice(form, plain, ())
+        return Choice(form, plain, (), max(map(_list_several, found), key=len, default=()))
     main = max(found, key=_rank)  # the first of equals
     if main.inputs.edges:
         edges = replace(form, inputs=main.inputs.edges)
@@ -114,7 +116,16 @@ def try_forms(
     else:
         cases = [each for each in found if each.weight]
     chosen = {key: way for key, each in options.items() if (way := _choose_way(each, main, key))}
-    return Choice(form, chosen, tuple(cases))
+    return Choice(form, chosen, tuple(cases), _list_several(main))
+
+
+def _list_several(found: Consensus) -> tuple[str, ...]:
+    """Return the frameworks that give several results in a case."""
+    return tuple(
+        key
+        for key, trees in found.results.items()
+        if any(isinstance(tree, list) for tree in trees.values())
+    )
 
 
 def _find_best(tried: Sequence[Sequence[Consensus]]) -> int:

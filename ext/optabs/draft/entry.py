@@ -247,7 +247,11 @@ def _write(
     head = [f"yaml-language-server: $schema={request.schema}"] if request.schema else []
     head.append(f"A draft. What it guesses has a comment; what is yours begins with '{BLANK}'.")
     if not cases and not copied:
-        head.append("No inputs were found with which a call runs: write `cases`.")
+        head.append(
+            "The calls give several results: write `cases`, and name each under `expect`."
+            if choice.several
+            else "No inputs were found with which a call runs: write `cases`."
+        )
     text = compose_entry(
         EntryText(
             head,

@@ -55,10 +55,18 @@ def _list_sure(draft: Draft, keys: Sequence[str]) -> list[str]:
 
 
 def _list_failures(draft: Draft) -> Iterator[str]:
+    """Yield what failed or differs, once for the frameworks and cases of which the same is said."""
+    by_framework: dict[tuple[str, str], list[str]] = {}
     for key, judgements in draft.judgements.items():
         for each in judgements:
             if each.case and each.verdict is not Verdict.VERIFIED:
-                yield f"{key} in `{each.case.id}`: {_describe_failure(each)}"
+                said = _describe_failure(each)
+                by_framework.setdefault((key, said), []).append(f"`{each.case.id}`")
+    by_cases: dict[tuple[str, str], list[str]] = {}
+    for (key, said), cases in by_framework.items():
+        by_cases.setdefault((", ".join(cases), said), []).append(key)
+    for (cases_said, said), keys in by_cases.items():
+        yield f"{', '.join(keys)} in {cases_said}: {said}"
 
 
 def _describe_failure(judgement: Judgement) -> str:
@@ -71,12 +79,17 @@ def _list_guesses(draft: Draft) -> Iterator[str]:
         yield f"the category: {draft.category}"
     names = ", ".join(f"{each.name} ({each.type})" for each in draft.choice.form.arguments)
     yield f"the standard arguments: {names or 'none'}"
-    if not draft.oracles:
+    if draft.choice.several:
+        yield (
+            f"one result, but {', '.join(draft.choice.several)} gave several: name each under "
+            "`expect`, and the call is unpacked"
+        )
+    if not draft.oracles and not draft.choice.several:
         yield (
             "there is no case: no inputs were found with which a call runs. Write `cases`, or "
             "take those of another op with --like OTHER"
         )
-    else:
+    elif draft.oracles:
         yield f"the inputs of {', '.join(f'`{name}`' for name, _ in draft.oracles)}"
     oracles: dict[str, list[str]] = {}
     for (name, comment), case in zip_longest(draft.oracles, draft.choice.cases):
