@@ -174,6 +174,15 @@ def test_a_function_that_takes_nothing_is_left_to_the_contributor(site: Any) -> 
     assert "api:" not in (site.ops / "draw.yaml").read_text()
 
 
+def test_arguments_that_cannot_be_invented_are_left_out(site: Any) -> None:
+    site.edit("cosine", "{name: axis, type: int, default: 0}", "{name: dtype, type: dtype}")
+    site.edit("cosine", "{axis: dim}", "{dtype: dtype}")
+    said = draft(site, "set_default_dtype")
+    assert "the standard arguments: none" in said
+    assert "there is no case: no inputs were found" in said
+    assert "std_args: []\n" in (site.ops / "setdefaultdtype.yaml").read_text()
+
+
 def test_what_raises_is_kept_and_told(site: Any) -> None:
     said = draft(site, "sin", "--like", "Cosine", "--category", "Waves")
     assert "not verified" not in said
@@ -185,7 +194,7 @@ def test_what_raises_is_kept_and_told(site: Any) -> None:
     (site.ops / "sin.yaml").unlink()
     said = draft(site, "sin", "--like", "Cosine")
     failed = read_section(said, "not verified")
-    assert "fake in `angles`: failed, ValueError: " in failed
+    assert "fake in `angles`, `zero`: failed, ValueError: " in failed
     assert "api: fakeframework.sin" in (site.ops / "sin.yaml").read_text()
 
 
@@ -219,7 +228,8 @@ def test_a_name_that_nobody_has_is_drafted_like_another(site: Any) -> None:
     said = draft(site, "sinusoid", "--like", "Cosine")
     assert "the oracle of `angles`, `zero`: this is still what Cosine expects" in said
     text = (site.ops / "sinusoid.yaml").read_text()
-    assert "    # Not run: this is still what Cosine expects.\n    expect: cosine(x)\n" in text
+    assert "# A guess, for a person to check: this is still what Cosine expects.\n" in text
+    assert "    expect: cosine(x)\n" in text
     assert "reference: |\n  def cosine(x):" in text
     assert site.run("check").returncode == 0
 

@@ -74,7 +74,7 @@ def compose_entry(entry: EntryText) -> str:
         fields["category"] = entry.category
     fields |= {"description": entry.description, "op_type": entry.op_type}
     parts.append(_dump(fields))
-    parts.append("std_args:\n")
+    parts.append("std_args:\n" if entry.std_args else "std_args: []\n")
     parts += [_item(_dump(each)) for each in entry.std_args]
     parts.append(_dump({"return_type": entry.return_type}))
     if entry.reference:

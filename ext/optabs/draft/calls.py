@@ -108,7 +108,7 @@ def list_forms(apis: Mapping[str, Sequence[Api]], glossary: Glossary) -> list[Fo
         if _AXIS in optional and _AXIS not in {each.name for each in arguments}:
             forms.append((*arguments, Argument(_AXIS, "int")))
     forms = forms or [_name_tensors(count) for count in (1, 2, 3)]
-    return [_make_form(arguments) for arguments in forms if all(map(_is_known, arguments))]
+    return [_make_form(arguments) for arguments in forms if _is_possible(arguments)]
 
 
 def _read_parameters(api: Api) -> tuple[ApiParameter, ...] | None:
@@ -144,9 +144,10 @@ def _name_tensors(count: int) -> tuple[Argument, ...]:
     return tuple(Argument(name, "Tensor") for name in names[:count])
 
 
-def _is_known(argument: Argument) -> bool:
-    """Whether a value can be invented for an argument."""
-    return argument.is_tensor or argument.type in _VALUES
+def _is_possible(arguments: Sequence[Argument]) -> bool:
+    """Whether the names differ, and values can be invented for all."""
+    are_known = all(each.is_tensor or each.type in _VALUES for each in arguments)
+    return are_known and len({each.name for each in arguments}) == len(arguments)
 
 
 def _make_form(arguments: tuple[Argument, ...]) -> Form:

@@ -142,7 +142,7 @@ def _copy_form(like: Entry) -> Form:
 def _copy_cases(like: Entry) -> list[CaseText]:
     """Return the cases of another op as they are, since nothing ran that would give results."""
     assert like.op
-    comment = f"Not run: this is still what {like.op.operation} expects."
+    comment = f"{_GUESS} this is still what {like.op.operation} expects."
     return [
         CaseText(
             case["id"],
