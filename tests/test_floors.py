@@ -48,6 +48,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "badge",
         "twin",
         "categories",
+        "draft",
         "summary",
         "formats",
         "trial",

@@ -124,6 +124,11 @@ _FRAMEWORK = Record(
             required=True,
         ),
         "namespace": Key(TEXT, "What `xp` stands for in shared code.", "torch", required=True),
+        "modules": Key(
+            TEXTS,
+            "Where functions are looked for by name, the likeliest first; those of layers last.",
+            ["torch", "torch.nn.functional"],
+        ),
         "variables": Key(MapOf(TEXT), "Environment variables of the worker.", {"A": "1"}),
         "values": Key(_VALUES, "How arrays are written.", {}, required=True),
         "gradient": Key(
@@ -177,6 +182,8 @@ class Framework:
     precision: str
     imports: Mapping[str, str]
     namespace: str
+    modules: tuple[str, ...]
+    """Where functions are looked for by name, the likeliest first."""
     variables: Mapping[str, str]
     values: ValueIdiom
     gradient: str | None
@@ -320,6 +327,7 @@ def _load_framework(file: Path) -> Framework:
             place = Place(str(file.parent / name))
             raise CatalogError([Fault(place, "missing-file", f"a framework needs its {name}")])
     values, docs = found["values"], found.get("docs", {})
+    space = found["namespace"]
     return Framework(
         key=file.parent.name,
         folder=file.parent,
@@ -332,6 +340,7 @@ def _load_framework(file: Path) -> Framework:
         precision=found.get("precision", "default"),
         imports=found["imports"],
         namespace=found["namespace"],
+        modules=tuple(found.get("modules") or [found["imports"].get(space, space)]),
         variables=found.get("variables", {}),
         values=ValueIdiom(
             values["array"],
