@@ -38,11 +38,13 @@ FORMAT_CODES: Mapping[str, str] = {
     "no-name": "An expected result is given with its keys, but without its name.",
     "no-oracle": "A case does not say what the result must be, or says it twice.",
     "no-plot": "A case has `plot`, but nothing that can be drawn so.",
+    "no-result": "An example does not define a result that the case expects.",
     "no-runtime": "There is an example for a framework that cannot be run.",
     "ragged-array": "The rows of an array have different lengths.",
     "unknown-case": "An example is for a case that is not there.",
     "unknown-framework": "A variant or a difference is for a framework that is not there.",
     "unknown-key": "A mapping has a key that the format does not know.",
+    "unknown-name": "An expression uses a name that the case does not have.",
     "unknown-op": "`see_also` names an op that is not in the catalogue.",
     "unknown-result": "A difference is about a result that the case does not have.",
     "unknown-word": "A value is none of those that its key may have.",
@@ -63,6 +65,7 @@ CONVENTION_CODES: Mapping[str, str] = {
     "no-title": "A case has no title.",
     "no-type": "A standard argument has no `type`.",
     "trailing-space": "A line ends in space.",
+    "unknown-argument": "`args` has a name that is none of the op's standard arguments.",
     "unknown-category": "The category is none of those that there are.",
 }
 CODES = {**YAML_CODES, **FORMAT_CODES, **CONVENTION_CODES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import keyword
 import math
 import unicodedata
@@ -90,6 +91,12 @@ def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> In
     if isinstance(value, list):
         return _read_array(value, None, path, report)
     if not isinstance(value, dict):
+        if isinstance(value, str) and (hint := _find_lost_type(value, path, report)):
+            name = _find_name(path)
+            report.note_fault(
+                path, "bad-input", f"`{name}` is the text {shorten(repr(value))}", hint
+            )
+            return None
         return PythonInput(write_python(value))
     forms = _FORMS.keys() & value.keys()
     if len(forms) != 1:
@@ -126,6 +133,22 @@ def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> In
     ]
     found = tuple(item for item in items if item is not None)
     return SequenceInput(form, found) if len(found) == len(items) else None
+
+
+def _find_lost_type(text: str, path: KeyPath, report: Reporter) -> str:
+    """Return what to write for a text that was meant as Python's, having no quotes."""
+    source = report.document.find_source(path)
+    if source is None or source.style or path in report.document.fault_paths:
+        return ""
+    if text == "None":
+        return "write null, or put quotes around the text"
+    if text.lower().lstrip("+-") in ("nan", "inf"):
+        return "write .nan, .inf or -.inf, or put quotes around the text"
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return ""
+    return f"write {{python: {json.dumps(text)}}}, or put quotes around the text"
 
 
 def _read_item(value: Any, path: KeyPath, position: int, report: Reporter) -> InputSpec | None:

@@ -28,6 +28,7 @@ from optabs.catalog.model import (
     Tolerance,
     Variant,
 )
+from optabs.catalog.names import find_name_faults
 from optabs.catalog.plot import find_plot_problem
 from optabs.catalog.schema import (
     DROPPED,
@@ -156,6 +157,8 @@ def _load_entry(document: YamlDocument, data: Any, base: KeyPath, path: Path) ->
         found = OP.check(data, base, report)
         if found is not DROPPED:
             op = _Builder(own, report, base, path).build_op(found, data)
+            for name_fault in find_name_faults(op):
+                own.note_fault(name_fault, base)
     else:
         report.note_fault(
             base,
@@ -342,7 +345,9 @@ class _Builder:
                 path,
                 "no-oracle",
                 f"the case {item['id']!r} has no oracle",
-                "add `expect`: the result, or a NumPy expression for it",
+                "`expect` stands among its inputs: indent it as `inputs` is"
+                if "expect" in item.get("inputs", {})
+                else "add `expect`: the result, or a NumPy expression for it",
             )
         differences = [
             self.build_difference(entry, (*path, "differences", index), expect)

@@ -102,6 +102,9 @@ class Scalar:
         return report.note_wrong_type(path, value, self.wanted, self._find_hint(value))
 
     def _find_hint(self, value: Any) -> str:
+        if value is None:
+            quotes = ", or put quotes around the word" if str in self.types else ""
+            return f"fill it in, or remove it{quotes}"
         if str in self.types and isinstance(value, bool | int | float):
             return "put quotes around it"
         if not isinstance(value, str):
