@@ -16,6 +16,7 @@ import pytest
 from optabs.catalog.check import check_catalog
 from optabs.catalog.conventions import Conventions
 from optabs.catalog.load import load_bytes, make_catalog
+from optabs.catalog.names import find_name_faults
 
 FRAMEWORKS = ("fake", "torch", "jax")
 
@@ -255,7 +256,9 @@ def list_faults(text: str) -> list[str]:
     path = Path("add.yaml")
     conventions = Conventions(["fake"], FRAMEWORKS)
     catalog = make_catalog(load_bytes(text.encode(), path, Path(), conventions.check))
-    return [str(fault).removeprefix("add.yaml:") for fault in check_catalog(catalog, FRAMEWORKS)]
+    names = [fault for op in catalog.ops for fault in find_name_faults(op)]
+    faults = [*check_catalog(catalog, FRAMEWORKS), *names]
+    return [str(fault).removeprefix("add.yaml:") for fault in faults]
 
 
 def test_the_entry_is_right() -> None:
@@ -274,6 +277,18 @@ def test_a_mistake_is_told_where_it_is_and_with_what_to_write(
     found = list_faults(ENTRY.replace(right, wrong))
     assert told in found
     assert {each.split()[1] for each in found if each != told} <= CONSEQUENCES
+
+
+def test_the_command_tells_names_that_are_not_there(
+    project: Callable[..., Any], tmp_path: Path
+) -> None:
+    made = project(tmp_path)
+    made.write("add", ENTRY.replace("x + factor", "x + faktor"))
+    for _ in range(2):  # the second time, the entry comes from the cache
+        done: subprocess.CompletedProcess[str] = made.run("check")
+        assert done.stdout.startswith("ops/add.yaml:15:17: unknown-name ")
+        assert done.returncode == 1
+        (tmp_path / "_build").mkdir(exist_ok=True)
 
 
 def test_words_that_older_yaml_takes_for_others_are_texts() -> None:

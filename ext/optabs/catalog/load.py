@@ -28,7 +28,6 @@ from optabs.catalog.model import (
     Tolerance,
     Variant,
 )
-from optabs.catalog.names import find_name_faults
 from optabs.catalog.plot import find_plot_problem
 from optabs.catalog.schema import (
     DROPPED,
@@ -157,8 +156,6 @@ def _load_entry(document: YamlDocument, data: Any, base: KeyPath, path: Path) ->
         found = OP.check(data, base, report)
         if found is not DROPPED:
             op = _Builder(own, report, base, path).build_op(found, data)
-            for name_fault in find_name_faults(op):
-                own.note_fault(name_fault, base)
     else:
         report.note_fault(
             base,

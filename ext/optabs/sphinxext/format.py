@@ -1,0 +1,158 @@
+"""The directive `format`: the catalogue's format key by key, from what the checks know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+import optabs.catalog.inputs
+import optabs.catalog.schema
+from optabs.catalog.format import Chapter, find_records, list_chapters
+from optabs.catalog.schema import (
+    Anything,
+    Choice,
+    Key,
+    Kind,
+    ListOf,
+    MapOf,
+    Maybe,
+    Record,
+    write_line,
+)
+from optabs.render import make_anchor, split_code
+
+if TYPE_CHECKING:
+    from sphinx.environment import BuildEnvironment
+
+
+_MARK = "optabs-format"
+
+
+def is_format(env: BuildEnvironment, docname: str) -> bool:
+    """Whether a document holds the directive."""
+    return _MARK in env.metadata.get(docname, {})
+
+
+class FormatDirective(SphinxDirective):
+    """A section for each kind of record, with its keys. No arguments, no content.
+
+    Each section and each key is a label: ``{ref}`format-case``` and ``{ref}`format-case-grad```.
+    """
+
+    def run(self) -> list[nodes.Node]:
+        """See Directive."""
+        self.env.metadata[self.env.docname][_MARK] = "1"
+        for module in (optabs.catalog.schema, optabs.catalog.inputs):
+            self.env.note_dependency(str(module.__file__))
+        return [self._make_section(chapter) for chapter in list_chapters()]
+
+    def _make_section(self, chapter: Chapter) -> nodes.section:
+        record = chapter.record
+        title = nodes.title("", chapter.title)
+        section = nodes.section("", title, ids=[_name_anchor(record)])
+        section += nodes.paragraph("", "", *_say(record.doc))
+        if chapter.places:
+            section += nodes.paragraph("", "", *self._list_places(chapter))
+        section += [self._make_key(record, name, key) for name, key in record.keys.items()]
+        self.set_source_info(section)
+        self.state.document.note_explicit_target(section)
+        self._note_label(_name_anchor(record), chapter.title)
+        return section
+
+    def _list_places(self, chapter: Chapter) -> Iterable[nodes.Node]:
+        yield nodes.Text("It stands under ")
+        for number, (record, key) in enumerate(chapter.places):
+            if number:
+                yield nodes.Text(" and ")
+            yield self._refer(_name_anchor(record, key), nodes.literal(key, key))
+            yield nodes.Text(f" of {record.name}")
+        yield nodes.Text(".")
+
+    def _make_key(self, record: Record, name: str, key: Key) -> addnodes.desc:
+        anchor = _name_anchor(record, name)
+        signature = addnodes.desc_signature(
+            "", "", addnodes.desc_name(name, name), ids=[anchor], first=False
+        )
+        if key.required:
+            signature += addnodes.desc_annotation("", " required")
+        fields = [("Type", self._describe_type(record, name))]
+        if key.default:
+            fields.append(("Without it", _say(key.default)))
+        line = write_line(name, key.example)
+        fields.append(("Example", [nodes.literal(line, line)]))
+        content = addnodes.desc_content(
+            "",
+            nodes.paragraph("", "", *_say(key.description)),
+            nodes.field_list("", *(_make_field(*each) for each in fields)),
+        )
+        description = addnodes.desc(
+            "",
+            signature,
+            content,
+            domain="op",
+            objtype="key",
+            desctype="key",
+            classes=["optabs-key", "simple"],
+        )
+        self.set_source_info(signature)
+        self.state.document.note_explicit_target(signature)
+        self._note_label(anchor, name)
+        return description
+
+    def _describe_type(self, record: Record, name: str) -> list[nodes.Node]:
+        """Return what a key may hold, with links to the records in it."""
+        found = _describe_kind(record.keys[name].kind)
+        links = [
+            self._refer(_name_anchor(each), nodes.Text(each.name))
+            for each in find_records(record, name)
+        ]
+        return [*found, nodes.Text("; see "), *_separate(links)] if links else found
+
+    def _refer(self, anchor: str, text: nodes.Node) -> nodes.reference:
+        docname = self.env.docname
+        return make_refnode(self.env.app.builder, docname, docname, anchor, text)
+
+    def _note_label(self, name: str, title: str) -> None:
+        labels = self.env.domains.standard_domain
+        labels.anonlabels[name] = self.env.docname, name
+        labels.labels[name] = self.env.docname, name, title
+
+
+def _name_anchor(record: Record, *key: str) -> str:
+    """Return the id, and label, of a section or of a key."""
+    name = record.name.partition(" ")[2].replace(" ", "-")
+    return "-".join(["format", name.lower(), *(make_anchor(each) for each in key)])
+
+
+def _describe_kind(kind: Kind) -> list[nodes.Node]:
+    if isinstance(kind, Maybe):
+        return [*_describe_kind(kind.kind), nodes.Text(" or null")]
+    if isinstance(kind, Choice):
+        return [nodes.Text("one of "), *_separate(nodes.literal(word, word) for word in kind.words)]
+    if isinstance(kind, ListOf) and not isinstance(kind.item, Anything | Record):
+        return [nodes.Text(f"{kind.wanted}, each item "), *_describe_kind(kind.item)]
+    if isinstance(kind, MapOf) and not isinstance(kind.value, Anything | Record):
+        return [nodes.Text(f"{kind.wanted}, each value "), *_describe_kind(kind.value)]
+    return [nodes.Text("a mapping" if isinstance(kind, Record) else kind.wanted)]
+
+
+def _make_field(name: str, body: list[nodes.Node]) -> nodes.field:
+    return nodes.field(
+        "", nodes.field_name("", name), nodes.field_body("", nodes.paragraph("", "", *body))
+    )
+
+
+def _say(text: str) -> list[nodes.Node]:
+    return [
+        nodes.literal(part, part) if is_code else nodes.Text(part)
+        for part, is_code in split_code(text)
+    ]
+
+
+def _separate(found: Iterable[nodes.Node]) -> list[nodes.Node]:
+    return [part for node in found for part in (nodes.Text(", "), node)][1:]
