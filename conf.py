@@ -20,6 +20,8 @@ exclude_patterns = [
     "bench",
     "ext",
     "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
 ]
 templates_path = ["_templates"]
 myst_enable_extensions = ["dollarmath", "deflist"]
