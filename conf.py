@@ -51,5 +51,6 @@ html_sidebars = {
 repository = os.environ.get("OPTABS_REPOSITORY", "")
 if repository:
     optabs_edit_url = f"{repository}/edit/main/{{path}}"
-    optabs_report_url = f"{repository}/issues/new?title={{op}}"
+    report = f"{repository}/issues/new?template=wrong-page.yml"
+    optabs_report_url = f"{report}&title={{op}}&op={{op}}"
 html_context = {"optabs_repository": repository}

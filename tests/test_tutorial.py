@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,33 +104,6 @@ def test_only_what_the_page_says_matches() -> None:
     assert not matches(["a"], ["a", "b"])
     assert not matches(["a", "b"], ["a"])
     assert not matches(["1 fault"], ["2 faults"])
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the project with an installation that is ready, and no op but those to come."""
-    for name in ("Makefile", "pyproject.toml", "requirements.txt", "conf.py", "ext", "guide"):
-        copy(ROOT / name, tmp_path / name)
-    for file in [*ROOT.glob("*.md"), *(ROOT / name for name in ("from", "_templates", "_static"))]:
-        copy(file, tmp_path / file.name)
-    (tmp_path / "ops").mkdir()
-    shutil.copyfile(ROOT / "ops" / "index.md", tmp_path / "ops" / "index.md")
-    programs = tmp_path / ".venv" / "bin"
-    programs.mkdir(parents=True)
-    for name, start in (("python", ""), ("optabs", " -m optabs")):
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}"{start} "$@"\n', encoding="utf-8")
-        program.chmod(0o755)
-    (tmp_path / ".venv" / "installed").touch()
-    return tmp_path
-
-
-def copy(source: Path, target: Path) -> None:
-    ignore = shutil.ignore_patterns("__pycache__")
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=ignore)
-    else:
-        shutil.copyfile(source, target)
 
 
 @pytest.mark.frameworks
