@@ -12,6 +12,7 @@ from optabs.catalog.inputs import FORMS
 from optabs.catalog.model import Case, Parameter, Variant
 from optabs.catalog.schema import CASE, OP, PARAMETER, VARIANT, Record
 from optabs.errors import Place
+from optabs.frameworks import FRAMEWORK
 
 PAGE = """\
 # The format
@@ -88,6 +89,22 @@ def test_a_new_key_appears_by_itself(page: Any) -> None:
     entry = page.parse("format.html").select_one("dt#format-entry-shiny").find_parent("dl")
     text = re.sub(r"\s+", " ", entry.get_text(" ", strip=True))
     assert "Whether the op shines. Type : true or false Without it : false" in text
+
+
+def test_the_keys_of_a_framework_have_a_page_too(page: Any) -> None:
+    page.write("frameworks.md", "# Frameworks\n\n```{format} framework\n```\n")
+    page.edit("index.md", "format\n", "format\nframeworks\n")
+    page.build_cleanly()
+    html = page.parse("frameworks.html")
+    found = [each["id"] for each in html.select("dl.optabs-key > dt")]
+    assert len(found) == sum(len(chapter.record.keys) for chapter in list_chapters(FRAMEWORK))
+    assert {"format-framework-imports", "format-values-implied", "format-docs-page"} <= {*found}
+
+
+def test_a_record_that_is_not_there_is_told(page: Any) -> None:
+    page.write("format.md", "# The format\n\n```{format} frameworks\n```\n")
+    (warning,) = page.build().warnings
+    assert "`format` takes entry or framework, not 'frameworks'" in warning
 
 
 @pytest.mark.parametrize("builder", ["text", "latex", "singlehtml", "man", "epub"])

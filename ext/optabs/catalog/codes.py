@@ -33,6 +33,7 @@ FORMAT_CODES: Mapping[str, str] = {
     "duplicate-page": "Two files would make the same page.",
     "missing-file": "A framework's folder lacks a file.",
     "missing-key": "A key that must be there is missing.",
+    "no-function": "A framework's adapter lacks a function that the worker calls.",
     "no-gradient": "A case has `grad`, but nothing that a gradient can be taken of.",
     "no-invariant": "All results of a case are compared up to their signs.",
     "no-name": "An expected result is given with its keys, but without its name.",

@@ -19,14 +19,14 @@ class Chapter:
     @property
     def title(self) -> str:
         """The name of the record without its article, e.g. ``Case``."""
-        name = self.record.name.partition(" ")[2]
+        name = self.record.bare_name
         return name[:1].upper() + name[1:]
 
 
-def list_chapters() -> list[Chapter]:
-    """Return every record that an entry can hold, the outermost first, each once."""
+def list_chapters(outermost: Record = OP) -> list[Chapter]:
+    """Return a record and every other that it can hold, each once."""
     chapters: dict[str, Chapter] = {}
-    _collect(OP, chapters)
+    _collect(outermost, chapters)
     return [*chapters.values()]
 
 

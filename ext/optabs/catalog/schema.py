@@ -7,6 +7,7 @@ returns the value without its faulty parts, so that one bad key costs no more th
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -242,6 +243,11 @@ class Record:
     def wanted(self) -> str:
         """See Kind."""
         return f"a mapping with the keys of {self.name}"
+
+    @property
+    def bare_name(self) -> str:
+        """The name without its article."""
+        return re.sub(r"^an? ", "", self.name)
 
     @cached_property
     def required(self) -> tuple[str, ...]:

@@ -12,8 +12,10 @@ from sphinx.util.nodes import make_refnode
 
 import optabs.catalog.inputs
 import optabs.catalog.schema
+import optabs.frameworks
 from optabs.catalog.format import Chapter, find_records, list_chapters
 from optabs.catalog.schema import (
+    OP,
     Anything,
     Choice,
     Key,
@@ -24,6 +26,7 @@ from optabs.catalog.schema import (
     Record,
     write_line,
 )
+from optabs.frameworks import FRAMEWORK
 from optabs.render import make_anchor, split_code
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _MARK = "optabs-format"
+_RECORDS = {"entry": OP, "framework": FRAMEWORK}
 
 
 def is_format(env: BuildEnvironment, docname: str) -> bool:
@@ -39,17 +43,22 @@ def is_format(env: BuildEnvironment, docname: str) -> bool:
 
 
 class FormatDirective(SphinxDirective):
-    """A section for each kind of record, with its keys. No arguments, no content.
+    """A section for each kind of record, with its keys: of an entry, or of a `framework`.
 
     Each section and each key is a label: ``{ref}`format-case``` and ``{ref}`format-case-grad```.
     """
 
+    optional_arguments = 1
+
     def run(self) -> list[nodes.Node]:
         """See Directive."""
+        name = self.arguments[0] if self.arguments else "entry"
+        if name not in _RECORDS:
+            raise self.error(f"`format` takes {' or '.join(_RECORDS)}, not {name!r}")
         self.env.metadata[self.env.docname][_MARK] = "1"
-        for module in (optabs.catalog.schema, optabs.catalog.inputs):
+        for module in (optabs.catalog.schema, optabs.catalog.inputs, optabs.frameworks):
             self.env.note_dependency(str(module.__file__))
-        return [self._make_section(chapter) for chapter in list_chapters()]
+        return [self._make_section(chapter) for chapter in list_chapters(_RECORDS[name])]
 
     def _make_section(self, chapter: Chapter) -> nodes.section:
         record = chapter.record
@@ -125,8 +134,7 @@ class FormatDirective(SphinxDirective):
 
 def _name_anchor(record: Record, *key: str) -> str:
     """Return the id, and label, of a section or of a key."""
-    name = record.name.partition(" ")[2].replace(" ", "-")
-    return "-".join(["format", name.lower(), *(make_anchor(each) for each in key)])
+    return make_anchor("format", record.bare_name, *key)
 
 
 def _describe_kind(kind: Kind) -> list[nodes.Node]:
@@ -134,11 +142,17 @@ def _describe_kind(kind: Kind) -> list[nodes.Node]:
         return [*_describe_kind(kind.kind), nodes.Text(" or null")]
     if isinstance(kind, Choice):
         return [nodes.Text("one of "), *_separate(nodes.literal(word, word) for word in kind.words)]
-    if isinstance(kind, ListOf) and not isinstance(kind.item, Anything | Record):
-        return [nodes.Text(f"{kind.wanted}, each item "), *_describe_kind(kind.item)]
-    if isinstance(kind, MapOf) and not isinstance(kind.value, Anything | Record):
-        return [nodes.Text(f"{kind.wanted}, each value "), *_describe_kind(kind.value)]
+    if kind.wanted == "a list" and isinstance(kind, ListOf):
+        return [nodes.Text("a list"), *_describe_inner("item", kind.item)]
+    if isinstance(kind, MapOf):
+        return [nodes.Text("a mapping"), *_describe_inner("value", kind.value)]
     return [nodes.Text("a mapping" if isinstance(kind, Record) else kind.wanted)]
+
+
+def _describe_inner(name: str, kind: Kind) -> list[nodes.Node]:
+    if isinstance(kind, Anything | Record):
+        return []
+    return [nodes.Text(f", each {name} "), *_describe_kind(kind)]
 
 
 def _make_field(name: str, body: list[nodes.Node]) -> nodes.field:
