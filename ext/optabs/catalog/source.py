@@ -512,9 +512,11 @@ def _find_unprintable(text: str, file: str) -> list[Fault]:
     ]
 
 
-# A key whose value follows it without a space; a value that goes on after its closing bracket.
+# A key whose value follows it without a space; a value that goes on after its bracket or quote.
 _GLUED = re.compile(r"[ -]*([A-Za-z_]\w*):(?=\S)")
-_CLOSED = re.compile(r"[ -]*\w+: +([{\[]).*[}\]] *[^ #,}\]]")
+_CLOSED = re.compile(r"[ -]*\w+: +(?:([{\[]).*[}\]]|(['\"]).*\2) *[^ #,}\]]")
+# What PyYAML says where something stands that could stand elsewhere.
+_MISPLACED = ("mapping values are not allowed", "did not find expected key", "'-' indicator")
 _BEGINNING = re.compile(r" *(?P<dashes>(?:- +)*)(?=[^ #])")
 
 
@@ -540,7 +542,7 @@ def _explain_yaml_error(error: yaml.YAMLError, text: str, file: str) -> Fault:
     if begun and (found := _explain_beginning(problem, context, begun, mark, lines)):
         column, message, hint = found
         return Fault(Place(file, begun.line + 1, column), "invalid-yaml", message, hint)
-    if found := _explain_indentation(lines, mark):
+    if any(words in problem for words in _MISPLACED) and (found := _explain_line(lines, mark)):
         column, message, hint = found
         return Fault(Place(file, mark.line + 1, column), "invalid-yaml", message, hint)
     message = f"{problem}{f' {context}' if context else ''}"
@@ -576,12 +578,14 @@ def _explain_beginning(
     return None
 
 
-def _explain_indentation(lines: list[str], mark: Any) -> tuple[int, str, str] | None:
-    """Return column, message and hint where a line, as far as one can see, begins too far in."""
+def _explain_line(lines: list[str], mark: Any) -> tuple[int, str, str] | None:
+    """Return column, message and hint where it can be seen how a line does not fit those above."""
     line = lines[mark.line] if mark.line < len(lines) else ""
     if closed := _CLOSED.match(line):
-        what = f"text follows what {closed[1]!r} begins"
-        return closed.start(1) + 1, what, "put quotes around the whole value"
+        sign = closed[1] or closed[2]
+        hint = "write it twice within" if sign == "'" else "put quotes around the whole value"
+        column = closed.start(1 if closed[1] else 2) + 1
+        return column, f"text follows what {sign} begins and ends", hint
     own = _BEGINNING.match(line)
     key = line[own.end() : mark.column] if own else " "
     wanted = _list_columns(lines[: mark.line])

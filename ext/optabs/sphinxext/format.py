@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
-from sphinx.util.nodes import make_refnode
 
 import optabs.catalog.inputs
 import optabs.catalog.schema
@@ -66,21 +65,12 @@ class FormatDirective(SphinxDirective):
         section = nodes.section("", title, ids=[_name_anchor(record)])
         section += nodes.paragraph("", "", *_say(record.doc))
         if chapter.places:
-            section += nodes.paragraph("", "", *self._list_places(chapter))
+            section += nodes.paragraph("", "", *_list_places(chapter))
         section += [self._make_key(record, name, key) for name, key in record.keys.items()]
         self.set_source_info(section)
         self.state.document.note_explicit_target(section)
         self._note_label(_name_anchor(record), chapter.title)
         return section
-
-    def _list_places(self, chapter: Chapter) -> Iterable[nodes.Node]:
-        yield nodes.Text("It stands under ")
-        for number, (record, key) in enumerate(chapter.places):
-            if number:
-                yield nodes.Text(" and ")
-            yield self._refer(_name_anchor(record, key), nodes.literal(key, key))
-            yield nodes.Text(f" of {record.name}")
-        yield nodes.Text(".")
 
     def _make_key(self, record: Record, name: str, key: Key) -> addnodes.desc:
         anchor = _name_anchor(record, name)
@@ -89,7 +79,7 @@ class FormatDirective(SphinxDirective):
         )
         if key.required:
             signature += addnodes.desc_annotation("", " required")
-        fields = [("Type", self._describe_type(record, name))]
+        fields = [("Type", _describe_type(record, name))]
         if key.default:
             fields.append(("Without it", _say(key.default)))
         line = write_line(name, key.example)
@@ -113,19 +103,6 @@ class FormatDirective(SphinxDirective):
         self._note_label(anchor, name)
         return description
 
-    def _describe_type(self, record: Record, name: str) -> list[nodes.Node]:
-        """Return what a key may hold, with links to the records in it."""
-        found = _describe_kind(record.keys[name].kind)
-        links = [
-            self._refer(_name_anchor(each), nodes.Text(each.name))
-            for each in find_records(record, name)
-        ]
-        return [*found, nodes.Text("; see "), *_separate(links)] if links else found
-
-    def _refer(self, anchor: str, text: nodes.Node) -> nodes.reference:
-        docname = self.env.docname
-        return make_refnode(self.env.app.builder, docname, docname, anchor, text)
-
     def _note_label(self, name: str, title: str) -> None:
         labels = self.env.domains.standard_domain
         labels.anonlabels[name] = self.env.docname, name
@@ -135,6 +112,29 @@ class FormatDirective(SphinxDirective):
 def _name_anchor(record: Record, *key: str) -> str:
     """Return the id, and label, of a section or of a key."""
     return make_anchor("format", record.bare_name, *key)
+
+
+def _refer(anchor: str, text: nodes.Node) -> nodes.reference:
+    return nodes.reference("", "", text, internal=True, refid=anchor)
+
+
+def _list_places(chapter: Chapter) -> Iterable[nodes.Node]:
+    yield nodes.Text("It stands under ")
+    for number, (record, key) in enumerate(chapter.places):
+        if number:
+            yield nodes.Text(" and ")
+        yield _refer(_name_anchor(record, key), nodes.literal(key, key))
+        yield nodes.Text(f" of {record.name}")
+    yield nodes.Text(".")
+
+
+def _describe_type(record: Record, name: str) -> list[nodes.Node]:
+    """Return what a key may hold, with links to the records in it."""
+    found = _describe_kind(record.keys[name].kind)
+    links = [
+        _refer(_name_anchor(each), nodes.Text(each.name)) for each in find_records(record, name)
+    ]
+    return [*found, nodes.Text("; see "), *_separate(links)] if links else found
 
 
 def _describe_kind(kind: Kind) -> list[nodes.Node]:
