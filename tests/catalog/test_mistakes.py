@@ -111,13 +111,14 @@ MISTAKES: list[tuple[str, str, str, str]] = [
         "code that begins with a brace",
         "args: {factor: alpha}",
         "macro_template: {x} + {y}",
-        "26:21: invalid-yaml text follows what { begins and ends (put quotes around the whole value)",
+        "26:21: invalid-yaml text follows what { begins and ends "
+        "(put quotes around the whole value)",
     ),
     (
         "an apostrophe in quotes",
         "title: Small numbers",
         "title: 'Small's numbers'",
-        "10:12: invalid-yaml text follows what ' begins and ends (write it twice within)",
+        "10:12: invalid-yaml text follows what ' begins and ends (write it twice within the text)",
     ),
     (
         "a bracket that is not closed",

@@ -583,7 +583,9 @@ def _explain_line(lines: list[str], mark: Any) -> tuple[int, str, str] | None:
     line = lines[mark.line] if mark.line < len(lines) else ""
     if closed := _CLOSED.match(line):
         sign = closed[1] or closed[2]
-        hint = "write it twice within" if sign == "'" else "put quotes around the whole value"
+        hint = (
+            "write it twice within the text" if sign == "'" else "put quotes around the whole value"
+        )
         column = closed.start(1 if closed[1] else 2) + 1
         return column, f"text follows what {sign} begins and ends", hint
     own = _BEGINNING.match(line)
