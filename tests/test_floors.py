@@ -50,6 +50,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "categories",
         "summary",
         "formats",
+        "published",
+        "news",
+        "bulletin",
+        "repository",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )
