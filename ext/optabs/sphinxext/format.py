@@ -67,7 +67,8 @@ class FormatDirective(SphinxDirective):
         if chapter.places:
             section += nodes.paragraph("", "", *_list_places(chapter))
         section += [self._make_key(record, name, key) for name, key in record.keys.items()]
-        self.set_source_info(section)
+        for node in section.findall(nodes.Element):
+            self.set_source_info(node)
         self.state.document.note_explicit_target(section)
         self._note_label(_name_anchor(record), chapter.title)
         return section
@@ -98,7 +99,6 @@ class FormatDirective(SphinxDirective):
             desctype="key",
             classes=["optabs-key", "simple"],
         )
-        self.set_source_info(signature)
         self.state.document.note_explicit_target(signature)
         self._note_label(anchor, name)
         return description
