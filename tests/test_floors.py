@@ -50,6 +50,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "categories",
         "summary",
         "formats",
+        "trial",
         "published",
         "news",
         "bulletin",
