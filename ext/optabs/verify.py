@@ -324,7 +324,8 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         expected = build_expected(case, check.variant.framework, oracle)
         actual = {name: decode_tree(tree) for name, tree in record.results.items()}
     except (NoOracle, ValueError) as error:
-        return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)
+        at = error.place if isinstance(error, NoOracle) else case.place
+        return Judgement(check, Verdict.FAILED, str(error), record, place=at)
     up_to = list_freedoms(case, check.variant.framework)
     actual = align_results(actual, expected, up_to)
     comparison = compare_results(

@@ -26,6 +26,7 @@ from optabs.records import Verdict, hash_parts
 from optabs.sphinxext import browse
 from optabs.sphinxext.build import Build, hash_files, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
+from optabs.sphinxext.format import is_format
 from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
 from optabs.sphinxext.links import Links
 from optabs.sphinxext.overviews import EXPORT_FILE, MATRIX_FILE, is_site
@@ -400,11 +401,12 @@ def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], st
 def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
-    """Give our style and script to pages of ops and of all ops; the style to lists of ops."""
+    """Give our style and script to pages of ops and of all ops; the style to lists of them."""
     data = app.env.domains["op"].data
     pages = ChainMap(data["claims"], data["overviews"])
     needs_script = pagename in pages or (app.builder.name == "singlehtml" and pages)
-    if needs_script or pagename in data["listings"] or "optabs_navigation" in context:
+    is_list = pagename in data["listings"] or is_format(app.env, pagename)
+    if needs_script or is_list or "optabs_navigation" in context:
         app.add_css_file("optabs.css")
     if needs_script:
         app.add_js_file("optabs.js")
