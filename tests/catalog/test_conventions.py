@@ -156,6 +156,17 @@ CATEGORY_WORDS = ", ".join(CATEGORIES)
             "f.yaml:3:111: long-line the line has 111 characters (break it at 110 or before)",
         ),
         (
+            "The square $x^2$.",
+            "Write here what it is.",
+            "f.yaml:3:14: unfinished a draft's 'Write here' is still there (write it)",
+        ),
+        (
+            "category: Elementwise\n",
+            "category: Elementwise  # A guess, for a person to check: sums\n",
+            "f.yaml:2:24: unfinished a draft's '# A guess, for a person to check' is still there "
+            "(check it, then remove the comment)",
+        ),
+        (
             "Elementwise\n",
             "Elementwise \t\n",
             "f.yaml:2:22: trailing-space the line ends in space (remove it)",

@@ -66,6 +66,7 @@ CONVENTION_CODES: Mapping[str, str] = {
     "no-title": "A case has no title.",
     "no-type": "A standard argument has no `type`.",
     "trailing-space": "A line ends in space.",
+    "unfinished": "Something of a draft of `optabs new` is yet to be written or checked.",
     "unknown-argument": "`args` has a name that is none of the op's standard arguments.",
     "unknown-category": "The category is none of those that there are.",
 }

@@ -34,6 +34,13 @@ CATEGORIES = (
     "Transformations",
 )
 LONGEST_LINE = 110
+DRAFT, TO_WRITE, TO_CHECK = "# A draft", "Write here", "# A guess, for a person to check"
+DRAFT_MARKS = {
+    DRAFT: "remove the comment when all is done",
+    TO_WRITE: "write it",
+    TO_CHECK: "check it, then remove the comment",
+}
+"""What `optabs new` leaves for a person, and what to do about it."""
 FEWEST_CASES, MOST_CASES = 2, 5
 
 
@@ -122,7 +129,7 @@ def check_order(
 
 
 def check_lines(document: YamlDocument) -> Iterator[Fault]:
-    """Yield a fault for each line that is too long, or ends in space that nobody sees."""
+    """Yield a fault for each line that is too long, unfinished, or ends in space nobody sees."""
     for number, line in enumerate(document.text.split("\n"), 1):
         line = line.removesuffix("\r")
         if len(line) > LONGEST_LINE:
@@ -132,6 +139,10 @@ def check_lines(document: YamlDocument) -> Iterator[Fault]:
                 f"the line has {len(line)} characters",
                 f"break it at {LONGEST_LINE} or before",
             )
+        for mark, hint in DRAFT_MARKS.items():
+            if mark in line:
+                place = Place(document.file, number, line.index(mark) + 1)
+                yield Fault(place, "unfinished", f"a draft's {mark!r} is still there", hint)
         if line != (bare := line.rstrip(" \t")):
             place = Place(document.file, number, len(bare) + 1)
             yield Fault(place, "trailing-space", "the line ends in space", "remove it")

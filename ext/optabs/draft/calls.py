@@ -9,13 +9,11 @@ from itertools import takewhile
 from typing import Any
 
 from optabs.apis import ApiParameter
+from optabs.catalog.conventions import TO_WRITE
 from optabs.catalog.inputs import is_input_name
 from optabs.draft.lookup import Api
 from optabs.draft.names import Glossary
 from optabs.frameworks import Framework
-
-BLANK = "Write here"
-"""What begins a text that a person has to write."""
 
 _TENSOR_NAMES = ("x", "y", "z")
 _VALUES: Mapping[str, Any] = {"int": 1, "float": 0.5, "bool": True}
@@ -152,7 +150,7 @@ def _is_possible(arguments: Sequence[Argument]) -> bool:
 
 def _make_form(arguments: tuple[Argument, ...]) -> Form:
     std_args = tuple(
-        {"name": each.name, "type": each.type, "doc": f"{BLANK} what it is" + _ask_shape(each)}
+        {"name": each.name, "type": each.type, "doc": f"{TO_WRITE} what it is" + _ask_shape(each)}
         for each in arguments
     )
     return Form(std_args, arguments, tuple(_invent_inputs(arguments)))

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from optabs.catalog.compose import CaseText, EntryText, compose_entry
+from optabs.catalog.conventions import DRAFT, TO_CHECK, TO_WRITE
 from optabs.catalog.inputs import measure_shape
 from optabs.catalog.load import load_bytes
 from optabs.catalog.model import Catalog, Entry, Op
-from optabs.draft.calls import BLANK, Argument, Form, Inputs, Way, list_forms, list_ways
+from optabs.draft.calls import Argument, Form, Inputs, Way, list_forms, list_ways
 from optabs.draft.choice import Choice, Consensus, try_forms
 from optabs.draft.lookup import Findings, Machine, Watching
 from optabs.draft.names import read_glossary
@@ -24,7 +25,7 @@ from optabs.records import Verdict
 from optabs.verify import Judgement
 
 _NUMPY = "numpy"
-_GUESS = "A guess, for a person to check:"
+_GUESS = f"{TO_CHECK.removeprefix('# ')}:"
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,9 @@ def _write(
     cases = [_write_case(*each) for each in zip(choice.cases, expressions, strict=True)]
     copied = _copy_cases(request.like) if request.like and not cases else []
     head = [f"yaml-language-server: $schema={request.schema}"] if request.schema else []
-    head.append(f"A draft. What it guesses has a comment; what is yours begins with '{BLANK}'.")
+    head.append(
+        f"{DRAFT.removeprefix('# ')}. `optabs check --conventions` says what is left to do."
+    )
     if not cases and not copied:
         head.append(
             "The calls give several results: write `cases`, and name each under `expect`."
@@ -257,7 +260,7 @@ def _write(
             head,
             request.operation,
             category,
-            f"{BLANK} what {request.operation} computes, with its formula, and what happens at "
+            f"{TO_WRITE} what {request.operation} computes, with its formula, and what happens at "
             "the edges.",
             choice.form.std_args,
             cases or copied,
@@ -301,7 +304,7 @@ def _write_case(case: Consensus, expression: str | None) -> CaseText:
         comment = f"{_GUESS} what {', '.join(case.frameworks)} gave."
     if dtype:
         expect = {"result": {"expr" if expression else "values": expect, "dtype": dtype}}
-    title = case.inputs.title or f"{BLANK} what it shows"
+    title = case.inputs.title or f"{TO_WRITE} what it shows"
     return CaseText(case.inputs.id, title, case.inputs.values, comment, expect, case.has_nan)
 
 

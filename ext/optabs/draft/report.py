@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from optabs.catalog.conventions import TO_WRITE
 from optabs.catalog.model import Catalog
-from optabs.draft.calls import BLANK
 from optabs.draft.entry import Draft
 from optabs.frameworks import Registry
 from optabs.records import Verdict
@@ -106,7 +106,7 @@ def _list_guesses(draft: Draft) -> Iterator[str]:
 
 
 def _list_blanks(draft: Draft) -> Iterator[str]:
-    yield f"what begins with '{BLANK}': the description, what the arguments are"
+    yield f"what begins with '{TO_WRITE}': the description, what the arguments are"
     for reason in dict.fromkeys(draft.absent.values()):
         keys = [key for key, why in draft.absent.items() if why == reason]
         yield f"{', '.join(keys)}: {reason}"
