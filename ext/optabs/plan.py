@@ -277,6 +277,7 @@ class _Planner:
                         target.precision,
                         jobs,
                         tuple(sorted(names)),
+                        target.driver,
                     )
                 )
         return self.plan

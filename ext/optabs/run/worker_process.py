@@ -289,6 +289,7 @@ def _make_environment(spec: WorkerSpec, scratch: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
+        "NVIDIA_TF32_OVERRIDE": "0",  # whoever asks for it: NVIDIA's libraries do without TF32
     }
     own = {
         name: value.replace("{cache}", str(spec.cache)) for name, value in spec.variables.items()

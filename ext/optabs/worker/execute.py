@@ -41,6 +41,7 @@ class Executor:
     def __init__(self, adapter, device, capture, scratch):
         self.adapter = adapter
         self.device = device
+        self.locate = getattr(adapter, "locate", lambda value: None)
         self.capture = capture
         self.file = os.path.join(scratch, "example.py")
         self.file_fd = open_file(self.file)
@@ -59,9 +60,10 @@ class Executor:
     def run(self, id, code, names, limit):  # noqa: A002 - the protocol's word
         """Run `code` and return the reply: outcome, results by name, output, error, seconds.
 
-        Its `changes` name what the example has changed beyond itself.
+        `elsewhere` names results that are on another device than the worker's, each with that
+        device, `changes` what the example has changed beyond itself.
         """
-        reply = {"id": id, "outcome": "raised", "results": {}, "error": None}
+        reply = {"id": id, "outcome": "raised", "results": {}, "elsewhere": {}, "error": None}
         module = self._make_module(code)
         self.capture.reset()
         signal.setitimer(signal.ITIMER_REAL, min(limit, MAX_SECONDS) + ORPHAN_SECONDS)
@@ -85,13 +87,14 @@ class Executor:
             self._restore(self.namespaces.restore)
         if error is None:
             try:
-                reply["results"] = self._encode(module, names)
+                reply["results"] = self._encode(module, names, reply["elsewhere"])
                 reply["outcome"] = "ok"
             except BaseException as fault:
                 error = fault
         if error is not None:
             reply["error"] = _describe_error(error)
         reply["stdout"], reply["stderr"] = self.capture.read()
+        self._note_fallback(reply)
         sys.modules["__main__"] = self.main
         del module, error
         self._restore(self.adapter.reset, self.device, SEED)
@@ -117,12 +120,28 @@ class Executor:
         sys.modules["__main__"] = module
         return module
 
-    def _encode(self, module, names):
-        return {
-            name: encode_value(module.__dict__[name], self.adapter.to_numpy, name)
-            for name in names
-            if name in module.__dict__
-        }
+    def _encode(self, module, names, elsewhere):
+        """Return the results as JSON trees; those on another device are added to `elsewhere`."""
+
+        def convert(value):
+            converted = self.adapter.to_numpy(value)
+            device = None if converted is None else self.locate(value)
+            if device not in (None, self.device):
+                elsewhere[name] = device
+            return converted
+
+        results = {}
+        for name in names:
+            if name in module.__dict__:
+                results[name] = encode_value(module.__dict__[name], convert, name)
+        return results
+
+    def _note_fallback(self, reply):
+        """Note what the framework says itself: a result may be back where it was computed for."""
+        said = getattr(self.adapter, "FALLBACK", None)
+        if said and said in reply["stderr"]:
+            for name in reply["results"]:
+                reply["elsewhere"].setdefault(name, "cpu")
 
     def _restore(self, function, *arguments):
         try:
