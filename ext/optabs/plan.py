@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from optabs.catalog.model import Case, Op, Variant
 from optabs.errors import Place
 from optabs.evidence import Evidence, list_targets
+from optabs.expected import list_needed_dtypes
 from optabs.frameworks import Framework, Registry
 from optabs.ledger import Ledger
 from optabs.records import Outcome, Record, Verdict, dump_json, hash_parts
@@ -29,7 +30,8 @@ DEFAULT_TIME_LIMIT = 60.0
 class Check:
     """One thing to be judged: a variant, mostly in a case on a device.
 
-    Either `refusal` says why nothing runs, or there are a snippet and its job.
+    Either `refusal` says why nothing runs (there, where there is a target), or there are a snippet
+    and its job.
     """
 
     op: Op
@@ -221,8 +223,14 @@ class _Planner:
                 verdict = Verdict.UNSUPPORTED if is_lacking else Verdict.UNTESTABLE
                 yield Check(op, variant, case, refusal=(verdict, str(reason)))
                 continue
+            excluded = list_exclusions(case, variant, framework)
             for target in self.targets:
-                if target.framework == framework.key and self.wants_device(target.device):
+                if target.framework != framework.key or not self.wants_device(target.device):
+                    continue
+                if why := excluded.get(target.device):
+                    refusal = (Verdict.UNSUPPORTED, why)
+                    yield Check(op, variant, case, target, snippet, refusal=refusal)
+                else:
                     job = self.make_job(op, case, snippet, case.result_names, target, framework.key)
                     yield Check(op, variant, case, target, snippet, job)
 
@@ -281,6 +289,20 @@ class _Planner:
                     )
                 )
         return self.plan
+
+
+def list_exclusions(case: Case, variant: Variant, framework: Framework) -> dict[str, str]:
+    """Return the devices on which a case cannot be run, each with the reason.
+
+    The entry says it, or the framework lacks a dtype there.
+    """
+    needed = list_needed_dtypes(case, framework.key)
+    found = {
+        device: f"{framework.label} has no {' and no '.join(lacking)} on {device}"
+        for device, dtypes in framework.lacks.items()
+        if (lacking := [dtype for dtype in dtypes if dtype in needed])
+    }
+    return {**found, **case.not_on, **variant.list_exclusions(case)}
 
 
 def _refuse_variant(op: Op, variant: Variant, has_runtime: bool) -> tuple[Verdict, str] | None:

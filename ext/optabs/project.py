@@ -109,7 +109,8 @@ class Project:
     def check(self, entries: Iterable[Entry], registry: Registry) -> tuple[Catalog, list[Fault]]:
         """Return the catalogue of some entries, with every fault found in it."""
         catalog = make_catalog(entries)
-        return catalog, check_catalog(catalog, registry.frameworks, registry.runtimeless)
+        devices = {key: each.devices for key, each in registry.frameworks.items()}
+        return catalog, check_catalog(catalog, registry.frameworks, registry.runtimeless, devices)
 
 
 def make_conventions(registry: Registry) -> Conventions:

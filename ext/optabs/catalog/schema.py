@@ -548,6 +548,11 @@ CASE = Record(
             "How frameworks legitimately differ here.",
             [{"frameworks": ["jax"], "dtype": {"result": "int32"}, "reason": "..."}],
         ),
+        "not_on": Key(
+            MapOf(WORDS),
+            "Devices on which no framework runs this case, each with the reason; readers see it.",
+            {"metal": "needs float64"},
+        ),
         "time_limit": Key(SECONDS, "Seconds that an example may run.", 60),
         "source": Key(TEXT, "Where the figures come from.", "DLMF 4.2"),
     },
@@ -631,6 +636,12 @@ VARIANT = Record(
         ),
         "unsupported": Key(WORDS, "Why the framework has no such op.", "MLX has no complex sort."),
         "untestable": Key(WORDS, "Why the example cannot be run.", "needs two hosts"),
+        "not_on": Key(
+            MapOf(OneOf({str: WORDS, dict: MapOf(WORDS)}, "a reason, or reasons by case id")),
+            "Devices on which the framework does not do this, each with the reason (for all cases, "
+            "or by case id); readers see it.",
+            {"metal": "computed on the CPU alone"},
+        ),
         "notes": Key(
             TEXT, "How the framework differs, in MyST Markdown.", "The default axis is 0."
         ),

@@ -19,6 +19,7 @@ from optabs.catalog.schema import (
     WHOLE,
     Choice,
     Key,
+    ListOf,
     MapOf,
     Record,
     Reporter,
@@ -116,6 +117,11 @@ _FRAMEWORK = Record(
         "devices": Key(
             TEXTS, "The devices that it can use anywhere.", ["cpu", "cuda"], required=True
         ),
+        "lacks": Key(
+            MapOf(ListOf(Choice(DTYPES))),
+            "Dtypes that the framework has, but not on this device.",
+            {"metal": ["float64", "complex128"]},
+        ),
         "precision": Key(TEXT, "The precision of matrix products that `reset` sets.", "highest"),
         "imports": Key(
             MapOf(TEXT),
@@ -174,6 +180,8 @@ class Framework:
     environment: str
     distributions: tuple[str, ...]
     devices: tuple[str, ...]
+    lacks: Mapping[str, tuple[str, ...]]
+    """Dtypes that it has, but not on some devices, by device."""
     precision: str
     imports: Mapping[str, str]
     namespace: str
@@ -329,6 +337,7 @@ def _load_framework(file: Path) -> Framework:
         environment=found.get("environment", file.parent.name),
         distributions=tuple(found["distributions"]),
         devices=tuple(found["devices"]),
+        lacks={device: tuple(dtypes) for device, dtypes in found.get("lacks", {}).items()},
         precision=found.get("precision", "default"),
         imports=found["imports"],
         namespace=found["namespace"],
