@@ -481,8 +481,8 @@ def test_a_gradient_that_cannot_be_taken_does_not_count() -> None:
 
     assert combine(case=gradient, refusal=refusal) is Verdict.VERIFIED
     assert combine(case=gradient) is Verdict.UNSUPPORTED
-    assert combine(refusal=refusal) is Verdict.UNSUPPORTED
-    assert combine(case=None, refusal=refusal) is Verdict.UNSUPPORTED
+    assert combine(target=None, refusal=refusal) is Verdict.UNSUPPORTED
+    assert combine(case=None, target=None, refusal=refusal) is Verdict.UNSUPPORTED
 
 
 def list_judgements(*verdicts: Verdict) -> list[Judgement]:

@@ -301,11 +301,14 @@ def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judge
     if past.verdict is Verdict.NOT_RUN and not record.elsewhere:
         return past
     word = past.reason if past.verdict is Verdict.NOT_RUN else past.verdict.words
+    with_what = f"version {record.framework_version}"
+    assert check.target
+    if check.target.driver not in ("", record.drivers.partition(", ")[0]):
+        with_what += f" and {record.drivers or 'an unknown driver'}"
     return Judgement(
         check,
         Verdict.STALE,
-        f"last {word} with version {record.framework_version} "
-        f"on {record.ran_at[:10]}; now {reason}",
+        f"last {word} with {with_what} on {record.ran_at[:10]}; now {reason}",
         record,
         past.comparison,
     )

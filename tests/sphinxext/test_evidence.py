@@ -48,7 +48,7 @@ def test_a_device_that_is_elsewhere_is_shown_with_its_origin(found: Any) -> None
     own, other = list_runs(found)
     assert "on cpu (" in own
     assert own.endswith("; this build")
-    assert "on cuda (Fake GPU), 20" in other
+    assert "on cuda (Fake GPU; driver 1.0, Runtime 7.1), 20" in other
     assert other.endswith("; evidence from another machine")
     assert "evidence from another machine" in found.read("ops/sine.md")
     rows = [*csv.reader(found.read("matrix.csv").splitlines())]
@@ -79,7 +79,7 @@ def test_a_site_is_built_from_evidence_alone(found: Any) -> None:
     assert (result.count("verified"), result.count("not run")) == (1, 1)
     assert result.count("executed") == 0
     (other,) = list_runs(found)
-    assert "on cuda (Fake GPU)" in other
+    assert "on cuda (Fake GPU; driver 1.0" in other
     assert found.build_cleanly(**nowhere).count("verified") == 1
 
 

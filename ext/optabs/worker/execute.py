@@ -60,10 +60,11 @@ class Executor:
     def run(self, id, code, names, limit):  # noqa: A002 - the protocol's word
         """Run `code` and return the reply: outcome, results by name, output, error, seconds.
 
-        `elsewhere` names results that are on another device than the worker's, each with that
-        device, `changes` what the example has changed beyond itself.
+        `elsewhere` names results that were computed on another device than the worker's, each with
+        that device, `changes` what the example has changed beyond itself.
         """
-        reply = {"id": id, "outcome": "raised", "results": {}, "elsewhere": {}, "error": None}
+        reply = {"id": id, "outcome": "raised", "results": {}, "error": None}
+        places = {}
         module = self._make_module(code)
         self.capture.reset()
         signal.setitimer(signal.ITIMER_REAL, min(limit, MAX_SECONDS) + ORPHAN_SECONDS)
@@ -87,14 +88,14 @@ class Executor:
             self._restore(self.namespaces.restore)
         if error is None:
             try:
-                reply["results"] = self._encode(module, names, reply["elsewhere"])
+                reply["results"], places = self._encode(module, names)
                 reply["outcome"] = "ok"
             except BaseException as fault:
                 error = fault
         if error is not None:
             reply["error"] = _describe_error(error)
         reply["stdout"], reply["stderr"] = self.capture.read()
-        self._note_fallback(reply)
+        reply["elsewhere"] = self._list_elsewhere(places, reply["stderr"])
         sys.modules["__main__"] = self.main
         del module, error
         self._restore(self.adapter.reset, self.device, SEED)
@@ -120,28 +121,30 @@ class Executor:
         sys.modules["__main__"] = module
         return module
 
-    def _encode(self, module, names, elsewhere):
-        """Return the results as JSON trees; those on another device are added to `elsewhere`."""
+    def _encode(self, module, names):
+        """Return the results as JSON trees, and the devices of those that are on any."""
+        results, places = {}, {}
 
         def convert(value):
             converted = self.adapter.to_numpy(value)
             device = None if converted is None else self.locate(value)
-            if device not in (None, self.device):
-                elsewhere[name] = device
+            if device is not None and places.get(name, self.device) == self.device:
+                places[name] = device
             return converted
 
-        results = {}
         for name in names:
             if name in module.__dict__:
                 results[name] = encode_value(module.__dict__[name], convert, name)
-        return results
+        return results, places
 
-    def _note_fallback(self, reply):
-        """Note what the framework says itself: a result may be back where it was computed for."""
+    def _list_elsewhere(self, places, stderr):
+        """Return the results that were computed on another device, each with that device."""
         said = getattr(self.adapter, "FALLBACK", None)
-        if said and said in reply["stderr"]:
-            for name in reply["results"]:
-                reply["elsewhere"].setdefault(name, "cpu")
+        if said and said in stderr:  # then a result may be back where it was not computed
+            places = {
+                name: "cpu" if device == self.device else device for name, device in places.items()
+            }
+        return {name: device for name, device in places.items() if device != self.device}
 
     def _restore(self, function, *arguments):
         try:
