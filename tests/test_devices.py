@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 
 from optabs.evidence import read_file
+from optabs.frameworks import load_registry
+from optabs.plan import list_exclusions
+from optabs.project import open_project
+from optabs.snippet import NoSnippet, build_snippet
 
 SIN = """
 operation: Sin
@@ -238,3 +242,23 @@ def test_a_device_that_there_is_not_is_a_fault(site: Any) -> None:
         "(did you mean 'metal'?)"
     ) in done.stdout
     assert "'cud', which no framework has (did you mean 'cuda'?)" in done.stdout
+
+
+def test_what_mlx_computes_on_the_cpu_is_excluded_elsewhere() -> None:
+    """Its arrays are on no device, so that nothing but the code tells."""
+    registry = load_registry()
+    mlx = registry.frameworks["mlx"]
+    catalog, _ = open_project(Path(__file__).parents[1]).check_catalog(registry)
+    named = 0
+    for op in catalog.ops:
+        variant = op.variants["mlx"]
+        for case in op.cases:
+            try:
+                code = build_snippet(op, case, variant, mlx).code
+            except NoSnippet:
+                continue
+            if "mx.cpu" in code:
+                named += 1
+                excluded = list_exclusions(case, variant, mlx).keys()
+                assert excluded >= {"metal", "cuda"}, (op.operation, case.id)
+    assert named

@@ -300,7 +300,7 @@ def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judge
     past = judge_record(check, plan, record)
     if past.verdict is Verdict.NOT_RUN and not record.elsewhere:
         return past
-    word = past.reason if past.verdict is Verdict.NOT_RUN else past.verdict.words
+    word = f"{past.reason}," if past.verdict is Verdict.NOT_RUN else past.verdict.words
     with_what = f"version {record.framework_version}"
     assert check.target
     if check.target.driver not in ("", record.drivers.partition(", ")[0]):
@@ -346,7 +346,7 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
     )
     comparison.up_to = describe_freedom(expected, up_to)
     if comparison.agrees and record.elsewhere:
-        return Judgement(check, Verdict.NOT_RUN, describe_fallback(record), record, comparison)
+        return Judgement(check, Verdict.NOT_RUN, describe_fallback(record), record)
     if comparison.agrees:
         return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
     reason = "\n".join(finding.message for finding in comparison.findings)
