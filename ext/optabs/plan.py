@@ -223,11 +223,10 @@ class _Planner:
                 verdict = Verdict.UNSUPPORTED if is_lacking else Verdict.UNTESTABLE
                 yield Check(op, variant, case, refusal=(verdict, str(reason)))
                 continue
-            excluded = list_exclusions(case, variant, framework)
             for target in self.targets:
                 if target.framework != framework.key or not self.wants_device(target.device):
                     continue
-                if why := excluded.get(target.device):
+                if why := explain_exclusion(case, variant, framework, target.device):
                     refusal = (Verdict.UNSUPPORTED, why)
                     yield Check(op, variant, case, target, snippet, refusal=refusal)
                 else:
@@ -291,18 +290,19 @@ class _Planner:
         return self.plan
 
 
-def list_exclusions(case: Case, variant: Variant, framework: Framework) -> dict[str, str]:
-    """Return the devices on which a case cannot be run, each with the reason.
+def explain_exclusion(
+    case: Case, variant: Variant, framework: Framework, device: str
+) -> str | None:
+    """Return why a case cannot be run on a device, or None.
 
     The entry says it, or the framework lacks a dtype there.
     """
+    declared = {**case.not_on, **variant.list_exclusions(case)}
+    if device in declared or device not in framework.lacks:
+        return declared.get(device)
     needed = list_needed_dtypes(case, framework.key)
-    found = {
-        device: f"{framework.label} has no {' and no '.join(lacking)} on {device}"
-        for device, dtypes in framework.lacks.items()
-        if (lacking := [dtype for dtype in dtypes if dtype in needed])
-    }
-    return {**found, **case.not_on, **variant.list_exclusions(case)}
+    lacking = [dtype for dtype in framework.lacks[device] if dtype in needed]
+    return f"{framework.label} has no {' and no '.join(lacking)} on {device}" if lacking else None
 
 
 def _refuse_variant(op: Op, variant: Variant, has_runtime: bool) -> tuple[Verdict, str] | None:

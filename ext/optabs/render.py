@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from optabs.apis import ApiFact, describe_missing, find_argument_problems
@@ -185,6 +185,7 @@ def make_tab_context(
     judgements = report.list_variant(op, key)
     fact = report.apis.get((key, variant.api or ""))
     whole = next((each for each in judgements if each.case is None), None)
+    framework = registry.frameworks.get(key)
     return {
         "key": key,
         "label": registry.find_label(key),
@@ -205,7 +206,7 @@ def make_tab_context(
         "reason": whole.reason if whole and not variant.faults else "",
         "faults": [str(fault) for fault in variant.faults],
         "cases": [
-            _make_case_context(case, variant, judgements)
+            _make_case_context(case, variant, judgements, framework.devices if framework else ())
             for case in op.cases
             if any(each.case is case and not _is_drawn(each) for each in judgements)
         ],
@@ -260,20 +261,14 @@ def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
             run = (*_identify_run(each.record), _EVIDENCE if each.line else _OWN)
             runs.setdefault(run, []).append(each.record.ran_at[:10])
     has_evidence = any(run[-1] == _EVIDENCE for run in runs)
+    names = ("device", "device_name", "drivers", "framework_version", "python_version", "origin")
     return [
         {
-            "device": device,
-            "device_name": device_name,
-            "drivers": drivers,
-            "framework_version": framework_version,
-            "python_version": python_version,
+            **dict(zip(names, (*run, origin if has_evidence else ""), strict=True)),
             "first": min(dates),
             "last": max(dates),
-            "origin": origin if has_evidence else "",
         }
-        for (
-            *(device, device_name, drivers, framework_version, python_version, origin),
-        ), dates in runs.items()
+        for (*run, origin), dates in runs.items()
     ]
 
 
@@ -345,9 +340,12 @@ def _describe_api(op: Op, variant: Variant, fact: ApiFact | None, registry: Regi
     return "; ".join(notes)
 
 
-def _make_case_context(case: Case, variant: Variant, judgements: list[Judgement]) -> Context:
+def _make_case_context(
+    case: Case, variant: Variant, judgements: list[Judgement], devices: Collection[str]
+) -> Context:
     key = variant.framework
     own = [each for each in judgements if each.case is case]
+    excluded = {device: reason for device, reason in case.not_on.items() if device in devices}
     outputs = list(
         dict.fromkeys(
             show_controls(each.record.stdout)
@@ -369,7 +367,7 @@ def _make_case_context(case: Case, variant: Variant, judgements: list[Judgement]
             for item in case.find_differences(key)
         ],
         "not_on": _list_exclusions(
-            {**case.not_on, **variant.list_exclusions(case)}, own, variant.list_exclusions(None)
+            excluded | variant.list_exclusions(case), own, variant.list_exclusions(None)
         ),
         "results": [_make_result_context(each) for each in own],
     }

@@ -298,7 +298,7 @@ def _add_past(judgement: Judgement, plan: Plan, older: Mapping[str, list[Record]
 def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judgement:
     """Let an older run of the same code stand in, but never as a pass of today's framework."""
     past = judge_record(check, plan, record)
-    if past.verdict is Verdict.NOT_RUN and not record.elsewhere:
+    if past.verdict is Verdict.NOT_RUN and past.reason != describe_fallback(record):
         return past
     word = f"{past.reason}," if past.verdict is Verdict.NOT_RUN else past.verdict.words
     with_what = f"version {record.framework_version}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from optabs.run.environments import get_python
 from optabs.run.targets import find_devices
 
 ROOT = Path(__file__).parents[2]
+WITH_DEVICES = ROOT / "tests" / "fake" / "with_devices.py"
 ENVIRONMENTS = Path(os.environ.get("OPTABS_ENVIRONMENTS", ROOT / ".environments"))
 FRAMEWORKS = load_registry().frameworks
 
@@ -98,3 +102,56 @@ assert not torch.is_warn_always_enabled()
 """
     done = run_script(FRAMEWORKS["torch"], script, tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+PRETENDING = """
+
+_reset = reset
+
+def devices():
+    return {"cpu": "", "cuda": "a GPU that is none"}
+
+def drivers(device):
+    return {}
+
+def reset(device, seed):
+    _reset("cpu", seed)
+"""
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("key", sorted(VALUES))
+def test_what_ran_on_the_cpu_is_no_proof_of_cuda(key: str, tmp_path: Path) -> None:
+    """The adapter pretends to have a GPU; all else of it is as it is."""
+    if get_python(ENVIRONMENTS, FRAMEWORKS[key].environment) is None:
+        pytest.skip(f"there is no environment for {key}")
+    folder = shutil.copytree(FRAMEWORKS[key].folder, tmp_path / "frameworks" / key)
+    with (folder / "adapter.py").open("a") as adapter:
+        adapter.write(PRETENDING)
+    (tmp_path / "ops").mkdir()
+    shutil.copy(ROOT / "ops" / "softmax.yaml", tmp_path / "ops")
+    done = subprocess.run(
+        [sys.executable, WITH_DEVICES, "verify", "--framework", key, "--json", "found.json"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "ext"),
+            "OPTABS_ENVIRONMENTS": str(ENVIRONMENTS),
+            "OPTABS_FRAMEWORKS": str(tmp_path / "frameworks"),
+            "CUDA_FAKE": "driver 1.0",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    (op,) = json.loads((tmp_path / "found.json").read_text())["ops"]
+    found = op["variants"][key]["verdicts"]
+    assert {each["verdict"] for each in found if each["device"] == "cpu"} == {"verified"}
+    elsewhere = [each for each in found if each["device"] == "cuda"]
+    assert elsewhere
+    for each in elsewhere:
+        assert each["verdict"] == "not_run"
+        assert each["reason"].endswith("computed on the CPU, not on cuda")
+        assert set(each["elsewhere"].values()) == {"cpu"}

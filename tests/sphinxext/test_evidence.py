@@ -129,14 +129,17 @@ cases:
   - id: plain
     inputs: {x: [0.5, 1.0]}
     expect: np.sin(x)
+    differences: [{frameworks: [fake_two], dtype: {result: float64}, reason: It has no other.}]
   - id: wide
     inputs: {x: {values: [0.5], dtype: float64}}
     expect: np.sin(x)
   - id: left
     inputs: {x: [0.25]}
     expect: np.sin(x)
+    differences: [{frameworks: [fake_two], dtype: {result: float64}, reason: It has no other.}]
     not_on: {metal: "`sin` is `inexact` there"}
 variants:
+  fake_two: {api: faketwo.sine}
   fake:
     api: fakeframework.sin
     example:
@@ -206,6 +209,8 @@ def test_what_is_excluded_on_devices_that_are_not_here_is_said_once(three: Any) 
         return [text for text in texts if "Not on" in text]
 
     assert list_reasons() == ["Not on metal: sin is inexact there"]
+    # The other framework has no such device.
+    assert "Not on" not in three.panel("ops/wave.html", "fake-two").get_text()
     assert "Not on metal: `sin` is `inexact` there" in three.read("ops/wave.md")
     three.edit("wave", "fakeframework.sin", "fakeframework.sin\n    not_on: {cuda: no, metal: no}")
     three.build_cleanly()
@@ -222,7 +227,7 @@ def test_stale_evidence_leaves_the_tab_what_it_is(three: Any, cuda_frameworks: P
     three.build_cleanly()
     assert list_chips(three) == ["cpu verified", "cuda stale", "metal stale"]
     assert find_badge(three) == "verified"
-    assert "1 of 1 verified" in three.read("badges/wave.svg")
+    assert "2 of 2 verified" in three.read("badges/wave.svg")
 
 
 def test_what_differs_on_a_device_that_is_elsewhere_shows(

@@ -73,10 +73,11 @@ def find_devices(root: Path = Path("/")) -> dict[str, Device]:
         ]
         version = found[0] if found else "of unknown version"
         devices["cuda"] = Device(", ".join(models), f"driver {version}")
-    for vendor in sorted(root.glob("sys/bus/pci/devices/*/vendor")):
-        model = vendor.with_name("device").read_text().strip()
-        if vendor.read_text().strip() == _GOOGLE and model in _TPUS:
-            devices["tpu"] = Device(model)
+    for vendor in root.glob("sys/bus/pci/devices/*/vendor"):
+        if vendor.read_text().strip() == _GOOGLE:
+            model = vendor.with_name("device").read_text().strip()
+            if model in _TPUS:
+                devices["tpu"] = Device(model)
     if sys.platform == "darwin" and platform.machine() == "arm64":
         devices["metal"] = Device("Apple silicon", f"macOS {platform.mac_ver()[0]}")
     return devices
