@@ -238,7 +238,7 @@ def test_a_device_that_there_is_not_is_a_fault(site: Any) -> None:
     done = site.run("check")
     assert done.returncode == 1
     assert (
-        "unknown-device `not_on` names the device 'metall', which 'fake' has not "
+        "unknown-device `not_on` names the device 'metall', which 'fake' does not have "
         "(did you mean 'metal'?)"
     ) in done.stdout
     assert "'cud', which no framework has (did you mean 'cuda'?)" in done.stdout

@@ -115,7 +115,7 @@ def _check_devices(op: Op, devices: Mapping[str, Collection[str]]) -> Iterator[F
         (case.not_on_places, everywhere, "no framework has") for case in op.cases
     ]
     named += [
-        (variant.not_on_places, devices[key], f"{key!r} has not")
+        (variant.not_on_places, devices[key], f"{key!r} does not have")
         for key, variant in op.variants.items()
         if key in devices
     ]

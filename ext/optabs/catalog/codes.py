@@ -40,7 +40,7 @@ FORMAT_CODES: Mapping[str, str] = {
     "no-plot": "A case has `plot`, but nothing that can be drawn so.",
     "no-runtime": "There is an example for a framework that cannot be run.",
     "ragged-array": "The rows of an array have different lengths.",
-    "unknown-case": "An example, or a device in `not_on`, is for a case that is not there.",
+    "unknown-case": "An example, or an exclusion in `not_on`, is for a case that is not there.",
     "unknown-device": "`not_on` names a device that no framework, or not this one, can use.",
     "unknown-framework": "A variant or a difference is for a framework that is not there.",
     "unknown-key": "A mapping has a key that the format does not know.",

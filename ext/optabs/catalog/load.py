@@ -492,7 +492,7 @@ class _Builder:
         }
         for device, reasons in not_on.items():
             for case in filter(None, reasons):
-                self.check_case((*path, "not_on", device, case), "a device", case, case_ids)
+                self.check_case((*path, "not_on", device, case), "an exclusion", case, case_ids)
         plain = {name: item[name] for name in _PLAIN_KEYS & item.keys()}
         if "required_imports" in item:
             plain["required_imports"] = tuple(map(write_import, item["required_imports"]))
