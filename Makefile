@@ -5,6 +5,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 SPHINXOPTS ?=
 PYTEST_OPTIONS ?=
+# Entries to verify, all where none is named: make verify PATHS="ops/softmax.yaml ops/relu.yaml"
+PATHS ?=
+# How `make check` writes faults: text, json, github or sarif.
+FORMAT ?= text
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -24,11 +28,11 @@ html: $(VENV)/installed ## build the site in _build/html, running whatever has n
 	@echo "next: open _build/html/index.html"
 
 check: $(VENV)/installed ## check the catalogue and its conventions without running anything
-	@$(OPTABS) check --conventions
+	@$(OPTABS) check --conventions --format $(FORMAT)
 
 verify: $(VENV)/installed ## run the examples without building the site
 	@$(OPTABS) envs
-	@$(OPTABS) verify
+	@$(OPTABS) verify $(PATHS)
 
 envs: $(VENV)/installed ## make or update the frameworks' environments
 	@$(OPTABS) envs

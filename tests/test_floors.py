@@ -50,6 +50,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "categories",
         "summary",
         "formats",
+        "trial",
+        "published",
+        "news",
+        "bulletin",
+        "repository",
     ),
     ("sphinxext", "cli", "__main__", "__init__"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -185,7 +186,8 @@ class _Lane(threading.Thread):
                 reason = f"its interpreter {batch.spec.python} cannot be started: {error.strerror}"
                 self.emit(Unavailable(batch, reason))
                 return
-            with worker:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(worker)
                 try:
                     ready = self.await_ready(worker, batch)
                     if ready is None:
@@ -193,6 +195,10 @@ class _Lane(threading.Thread):
                     conversation = _Conversation(worker, batch, *ready, self.emit)
                     conversation.run(todo, retried)
                     conversation.look_up(apis)
+                    with self.lock:
+                        if not self.stopped.is_set():
+                            stack.pop_all()
+                            self.pool.warm.give_back(batch.spec, worker)
                 except (WorkerDied, TimeoutError) as error:
                     # Nothing was running: the worker fell over by itself, or was spoiled.
                     idle = len(todo) + len(apis) == left
@@ -207,6 +213,8 @@ class _Lane(threading.Thread):
 
     def await_ready(self, worker: WorkerProcess, batch: Batch) -> tuple[str, str] | None:
         """Return the device's name and drivers, or None after saying why there is no worker."""
+        if worker.device is not None:
+            return worker.device
         limit = self.pool.start_seconds
         try:
             message = worker.receive(limit)
@@ -224,7 +232,9 @@ class _Lane(threading.Thread):
             return None
         if "ready" in message:
             ready = message["ready"]
-            return ready["device_name"], ", ".join(filter(None, [batch.driver, *ready["drivers"]]))
+            drivers = filter(None, [batch.driver, *ready["drivers"]])
+            worker.device = str(ready["device_name"]), ", ".join(drivers)
+            return worker.device
         permanent = "device" in message
         reason = str(message.get("failed", message))
         self.emit(
@@ -264,7 +274,7 @@ class _Conversation:
         Raises:
             WorkerDied, TimeoutError: the worker must be replaced before anything else is run.
         """
-        sent = done = 0
+        sent = 0
         while todo:
             # The worker always has the next job at hand, too, so that it need not wait for it.
             for job in list(todo)[sent:2]:
@@ -283,7 +293,7 @@ class _Conversation:
                 self.end(todo, Outcome.TIMED_OUT, "TimeLimit", message, begun)
                 raise
             except WorkerDied as error:
-                if done and job.key not in retried:
+                if self.worker.has_run and job.key not in retried:
                     retried.add(job.key)
                     raise
                 message = f"the worker {error} while it ran this example"
@@ -292,7 +302,7 @@ class _Conversation:
             self.emit(Finished(self.batch, record))
             todo.popleft()
             sent -= 1
-            done += 1
+            self.worker.has_run = True
 
     def look_up(self, apis: deque[str]) -> None:
         """Look API names up, taking from `apis` what is known or cannot be known.
