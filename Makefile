@@ -14,6 +14,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 OPTABS := $(RUN) -m optabs
 SPHINX := $(RUN) -m sphinx -d _build/doctrees $(SPHINXOPTS)
+# Who names a scheduler needs what talks to it.
+CLUSTER := $(if $(OPTABS_SCHEDULER),$(VENV)/installed-cluster)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := html
@@ -22,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
-html: $(VENV)/installed ## build the site in _build/html, running whatever has not been run yet
+html: $(VENV)/installed $(CLUSTER) ## build the site in _build/html, running whatever has not been run yet
 	@$(OPTABS) envs
 	@$(SPHINX) -b html . _build/html
 	@echo "next: open _build/html/index.html"
@@ -30,7 +32,7 @@ html: $(VENV)/installed ## build the site in _build/html, running whatever has n
 check: $(VENV)/installed ## check the catalogue and its conventions without running anything
 	@$(OPTABS) check --conventions --format $(FORMAT)
 
-verify: $(VENV)/installed ## run the examples without building the site
+verify: $(VENV)/installed $(CLUSTER) ## run the examples without building the site
 	@$(OPTABS) envs
 	@$(OPTABS) verify $(PATHS)
 
@@ -71,7 +73,11 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	@$(RUN) -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(VENV)/installed-tests: $(VENV)/installed requirements-test.txt
+$(VENV)/installed-cluster: $(VENV)/installed requirements-cluster.txt
+	@$(RUN) -m pip install --quiet -r requirements-cluster.txt
+	@touch $@
+
+$(VENV)/installed-tests: $(VENV)/installed requirements-test.txt requirements-cluster.txt
 	@$(RUN) -m pip install --quiet -r requirements-test.txt
 	@touch $@
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,15 @@ class Project:
     def pictures(self) -> Path:
         """What has been drawn."""
         return self.build / "optabs-pictures"
+
+    def list_folders(self) -> dict[Path, str]:
+        """Return the folders that records need not name, each with what stands in its place."""
+        return {
+            self.root: ".",
+            self.environments: "<environments>",
+            Path(sys.prefix): "<python>",
+            Path.home(): "~",
+        }
 
     def find_docname(self, path: Path) -> str:
         """Return the name of the page of an entry, relative to `root` where it lies below."""

@@ -25,7 +25,8 @@ from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Check, Plan, note_api_facts, unavailable_key
 from optabs.records import Outcome, Record, Verdict
-from optabs.run.pool import Event, Finished, Pool, Resolved, Unavailable
+from optabs.run.cluster.runner import run_batches
+from optabs.run.pool import Event, Finished, Resolved, Unavailable
 from optabs.run.targets import REFERENCE
 from optabs.run.warm import WarmWorkers
 
@@ -208,7 +209,7 @@ def run_plan(
 
     May be interrupted at any time: what has finished is stored.
     """
-    events = Pool(plan.batches, warm or WarmWorkers()).run()
+    events = run_batches(plan.batches, warm or WarmWorkers())
     try:
         for event in events:
             note_event(event, plan, registry, ledger)

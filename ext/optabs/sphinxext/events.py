@@ -162,7 +162,10 @@ def on_builder_inited(app: Sphinx) -> None:
         with Ledger(project.ledger) as ledger:
             if ledger.notice:
                 logger.warning(ledger.notice, type="optabs", subtype="ledger")
-            build.start(selected, app.config.optabs_time_limit, ledger, evidence)
+            limit, scheduler = app.config.optabs_time_limit, os.environ.get("OPTABS_SCHEDULER")
+            build.start(selected, limit, ledger, evidence, scheduler)
+    for notice in build.notices:
+        logger.warning("%s", notice, type="optabs", subtype="cluster")
     domain = app.env.domains["op"]
     assert isinstance(domain, OpDomain)
     domain.build = build

@@ -287,7 +287,7 @@ class LiveSite:
             return
         build.background = self._warmed = build.background or Background()
         reference = find_reference(build.registry, build.project.cache)
-        targets = tuple(each for each in (*build.targets, reference) if each.spec)
+        targets = tuple(each for each in (*build.targets, reference) if each.local_spec)
         work = Work(Plan([], {}, {}, [], {}), build.registry, build.project.ledger, targets)
         for _ in build.background.start(work).wait():
             pass
