@@ -209,7 +209,7 @@ def cuda_machine(
         machine = project(tmp_path / "machine", cuda_frameworks)
         shutil.copytree(ops, machine.ops, dirs_exist_ok=True)
         started = machine.prepare(arguments, **{"CUDA_FAKE": "driver 1.0", **variables})
-        started["args"][1:3] = [str(FAKE / "with_devices.py")]
+        started["args"][1:3] = [str(FAKE / "with_cuda.py")]
         return subprocess.run(**started, capture_output=True, timeout=COMMAND_SECONDS, check=False)
 
     return run

@@ -16,7 +16,7 @@ from optabs.run.environments import get_python
 from optabs.run.targets import find_devices
 
 ROOT = Path(__file__).parents[2]
-WITH_DEVICES = ROOT / "tests" / "fake" / "with_devices.py"
+WITH_CUDA = ROOT / "tests" / "fake" / "with_cuda.py"
 ENVIRONMENTS = Path(os.environ.get("OPTABS_ENVIRONMENTS", ROOT / ".environments"))
 FRAMEWORKS = load_registry().frameworks
 
@@ -131,7 +131,7 @@ def test_what_ran_on_the_cpu_is_no_proof_of_cuda(key: str, tmp_path: Path) -> No
     (tmp_path / "ops").mkdir()
     shutil.copy(ROOT / "ops" / "softmax.yaml", tmp_path / "ops")
     done = subprocess.run(
-        [sys.executable, WITH_DEVICES, "verify", "--framework", key, "--json", "found.json"],
+        [sys.executable, WITH_CUDA, "verify", "--framework", key, "--json", "found.json"],
         cwd=tmp_path,
         env={
             **os.environ,
