@@ -171,14 +171,23 @@ def project(environments: Path) -> Callable[..., Project]:
 
 @pytest.fixture
 def cuda_frameworks(tmp_path: Path) -> Path:
-    """Copies of the fake frameworks; the first has a CUDA device where CUDA_FAKE is set."""
+    """Copies of the fake frameworks; the first has a CUDA device where CUDA_FAKE is set.
+
+    Likewise Metal and METAL_FAKE. Both compute on the CPU: no evidence of them is worth anything.
+    """
     folder = Path(shutil.copytree(FAKE_FRAMEWORKS, tmp_path / "frameworks"))
     for name, old, new in (
-        ("framework.yaml", "devices: [cpu]", "devices: [cpu, cuda]"),
+        (
+            "framework.yaml",
+            "devices: [cpu]",
+            "devices: [cpu, cuda, metal]\nlacks: {metal: [float64]}",
+        ),
         (
             "adapter.py",
             'return {"cpu": ""}',
-            'return {"cpu": "", **({"cuda": "Fake GPU"} if "CUDA_FAKE" in os.environ else {})}',
+            """names = {"cuda": "Fake GPU", "metal": "Fake M1"}
+    usable = [key for key in names if f"{key.upper()}_FAKE" in os.environ]
+    return {"cpu": "", **{key: names[key] for key in usable}}""",
         ),
         ("adapter.py", "import struct\n", "import os\nimport struct\n"),
     ):
@@ -195,10 +204,12 @@ def cuda_machine(
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command line with entries of a catalogue on a machine with a CUDA device."""
 
-    def run(ops: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(
+        ops: Path, *arguments: object, **variables: str | None
+    ) -> subprocess.CompletedProcess[str]:
         machine = project(tmp_path / "machine", cuda_frameworks)
         shutil.copytree(ops, machine.ops, dirs_exist_ok=True)
-        started = machine.prepare(arguments, CUDA_FAKE="1")
+        started = machine.prepare(arguments, **{"CUDA_FAKE": "driver 1.0", **variables})
         started["args"][1:3] = [str(FAKE / "with_cuda.py")]
         return subprocess.run(**started, capture_output=True, timeout=COMMAND_SECONDS, check=False)
 

@@ -125,6 +125,18 @@ def test_what_a_framework_says_of_itself_fits_together(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
+def test_what_a_framework_lacks_it_lacks_on_a_device_of_its_own(key: str) -> None:
+    framework = REGISTRY.frameworks[key]
+    assert framework.lacks.keys() <= set(framework.devices) - {"cpu"}
+    assert all(framework.lacks.values())
+
+
+def test_metal_has_no_double_precision() -> None:
+    lacks = {key: set(REGISTRY.frameworks[key].lacks.get("metal", ())) for key in ("torch", "mlx")}
+    assert lacks == {"torch": {"float64", "complex128"}, "mlx": {"float64"}}
+
+
+@pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_values_of_all_dtypes_can_be_written(key: str, dtype: str) -> None:
     values = REGISTRY.frameworks[key].values

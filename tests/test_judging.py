@@ -481,8 +481,78 @@ def test_a_gradient_that_cannot_be_taken_does_not_count() -> None:
 
     assert combine(case=gradient, refusal=refusal) is Verdict.VERIFIED
     assert combine(case=gradient) is Verdict.UNSUPPORTED
-    assert combine(refusal=refusal) is Verdict.UNSUPPORTED
-    assert combine(case=None, refusal=refusal) is Verdict.UNSUPPORTED
+    assert combine(target=None, refusal=refusal) is Verdict.UNSUPPORTED
+    assert combine(case=None, target=None, refusal=refusal) is Verdict.UNSUPPORTED
+
+
+def judge_on(device: str, verdict: str, **changes: Any) -> Judgement:
+    check = replace(CHECK, target=replace(TARGET, device=device), **changes)
+    return Judgement(check, Verdict(verdict))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "cuda", "metal", "combined"),
+    [
+        ("verified", "verified", "verified", "verified"),
+        ("verified", "stale", "not_run", "verified"),
+        ("verified", "stale", "failed", "failed"),
+        ("verified", "differs", "stale", "differs"),
+        ("differs", "failed", "verified", "failed"),
+        ("not_run", "verified", "stale", "verified"),
+        ("not_run", "stale", "unsupported", "stale"),
+        ("not_run", "not_run", "unsupported", "not_run"),
+    ],
+)
+def test_a_device_without_a_finding_does_not_count_beside_one_that_has_one(
+    cpu: str, cuda: str, metal: str, combined: str
+) -> None:
+    found = [judge_on("cpu", cpu), judge_on("cuda", cuda), judge_on("metal", metal)]
+    assert combine_verdicts(found) is combine_verdicts(found[::-1]) is Verdict(combined)
+
+
+def test_on_one_device_the_worst_case_counts() -> None:
+    some = [judge_on("cuda", "verified"), judge_on("cuda", "stale")]
+    assert combine_verdicts(some) is Verdict.STALE
+    assert combine_verdicts([*some, judge_on("cpu", "verified")]) is Verdict.VERIFIED
+    # What holds for all devices counts whatever there is on each.
+    whole = Judgement(replace(CHECK, target=None), Verdict.UNTESTABLE)
+    assert combine_verdicts([judge_on("cpu", "verified"), whole]) is Verdict.UNTESTABLE
+
+
+def test_a_case_that_a_device_does_not_support_does_not_count_beside_others() -> None:
+    lacking = judge_on("metal", "unsupported", refusal=(Verdict.UNSUPPORTED, "no float64"))
+    assert combine_verdicts([lacking, judge_on("metal", "verified")]) is Verdict.VERIFIED
+    assert combine_verdicts([lacking, judge_on("cpu", "verified")]) is Verdict.VERIFIED
+    assert combine_verdicts([lacking, judge_on("metal", "stale")]) is Verdict.STALE
+    assert combine_verdicts([lacking, lacking]) is Verdict.UNSUPPORTED
+
+
+def test_a_result_that_is_elsewhere_is_no_proof() -> None:
+    record = make_record(elsewhere={"result": "cpu"}, device="cuda")
+    found = judge_record(CHECK, make_plan(), record)
+    assert (found.verdict, found.reason) == (Verdict.NOT_RUN, "computed on the CPU, not on cuda")
+    assert (found.results, found.comparison) == ({}, None)
+    wrong = make_record(3.0, elsewhere={"result": "cuda"})
+    found = judge_record(CHECK, make_plan(), wrong)
+    assert found.verdict is Verdict.DIFFERS
+    assert found.reason.endswith("\n(computed on cuda, not on the CPU)")
+
+
+def test_what_fell_back_long_ago_is_stale_with_what_it_was(ledger: Ledger) -> None:
+    ledger.add(make_record(key="older", elsewhere={"result": "cpu"}, device="cuda"))
+    check = replace(CHECK, target=replace(TARGET, device="cuda", driver="driver 2"))
+    (found,) = judge_plan(make_plan(check), ledger, Tally()).judgements
+    assert found.verdict is Verdict.STALE
+    assert found.reason == (
+        "last computed on the CPU, not on cuda, with version 1.9 and an unknown driver on "
+        "2026-01-02; now it was not run"
+    )
+
+
+def test_the_reason_of_a_fall_back_is_its_own() -> None:
+    fell = Judgement(CHECK, Verdict.NOT_RUN, "computed on the CPU", make_record())
+    report = Report([fell], {}, unavailable={("torch", "cpu"): "no such device"})
+    assert report.list_reasons() == ["torch: computed on the CPU"]
 
 
 def list_judgements(*verdicts: Verdict) -> list[Judgement]:

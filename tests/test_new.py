@@ -423,3 +423,8 @@ def test_several_results_are_left_to_be_named(real: Any) -> None:
     text = (real.ops / "frexp.yaml").read_text()
     assert "# The calls give several results: write `cases`" in text
     assert "cases:\n" not in text
+
+
+def test_a_category_that_is_given_is_no_guess(site: Any) -> None:
+    assert "the category" in draft(site, "add")
+    assert "the category" not in draft(site, "sin", "--category", "Elementwise")

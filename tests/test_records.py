@@ -42,6 +42,7 @@ STRANGE = 'é 😀 \0 \x1b[31m \udfff \ud800 \udc80 \u2028 " \\ \n'
         replace(RECORD, outcome=Outcome.CRASHED, error=Error("E", "m"), seconds=None),
         replace(RECORD, outcome=Outcome.TIMED_OUT, seconds=60),
         replace(RECORD, outcome=Outcome.UNAVAILABLE),
+        replace(RECORD, drivers="driver 1, CUDA 2", elsewhere={"result": "cpu"}),
         replace(RECORD, stdout=STRANGE, error=Error(STRANGE, STRANGE, STRANGE)),
         replace(RECORD, results={STRANGE: {"entries": {STRANGE: {"text": STRANGE}}}}),
     ],
@@ -51,6 +52,10 @@ def test_a_record_comes_back_as_it_was(record: Record) -> None:
     assert Record.from_json(text) == record
     assert "\n" not in text, "one line"
     text.encode()  # can be written to a file
+
+
+def test_a_record_of_before_there_were_drivers_is_read() -> None:
+    assert Record.from_json(change(drivers=..., elsewhere=...)) == RECORD
 
 
 def test_records_are_written_the_same_way_each_time() -> None:
@@ -102,6 +107,9 @@ def change(**values: Any) -> str:
         change(error={"type": "E"}),
         change(error={"type": "E", "message": 5, "traceback": ""}),
         change(error=[1]),
+        change(drivers=None),
+        change(elsewhere=["cpu"]),
+        change(elsewhere={"result": 5}),
     ],
 )
 def test_what_is_no_record_is_refused(text: str) -> None:

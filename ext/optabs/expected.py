@@ -185,15 +185,26 @@ def _default_dtype(found: str, widest: str) -> str:
 
 def find_widest_float(case: Case) -> str:
     """Return the widest floating dtype among a case's inputs; float32 where there is none."""
-    found = [dtype for item in case.inputs for dtype in _list_float_dtypes(item.spec)]
-    return max(found, key=_FLOATS.index, default="float32")
+    dtypes = [dtype for item in case.inputs for dtype in _list_dtypes(item.spec)]
+    found = [_COMPLEX.get(dtype, dtype) for dtype in dtypes]
+    return max((dtype for dtype in found if dtype in _FLOATS), key=_FLOATS.index, default="float32")
 
 
-def _list_float_dtypes(spec: InputSpec) -> Iterator[str]:
+def list_needed_dtypes(case: Case, framework: str) -> set[str]:
+    """Return the dtypes that a case's inputs have, or that its results must have."""
+    results = {each.name: each.dtype for each in case.expect}
+    for item in case.find_differences(framework):
+        results.update({each.name: each.dtype for each in item.expect})
+        results.update(item.dtype)
+    return {
+        *(dtype for item in case.inputs for dtype in _list_dtypes(item.spec)),
+        *filter(None, results.values()),
+    }
+
+
+def _list_dtypes(spec: InputSpec) -> Iterator[str]:
     if isinstance(spec, NumberInput):
-        dtype = _COMPLEX.get(spec.dtype, spec.dtype)
-        if dtype in _FLOATS:
-            yield dtype
+        yield spec.dtype
     elif isinstance(spec, SequenceInput):
         for item in spec.items:
-            yield from _list_float_dtypes(item)
+            yield from _list_dtypes(item)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from optabs.catalog.model import Case, Op, Variant
 from optabs.errors import Place
 from optabs.evidence import Evidence, list_targets
+from optabs.expected import list_needed_dtypes
 from optabs.frameworks import Framework, Registry
 from optabs.ledger import Ledger
 from optabs.records import Outcome, Record, Verdict, dump_json, hash_parts
@@ -29,7 +30,8 @@ DEFAULT_TIME_LIMIT = 60.0
 class Check:
     """One thing to be judged: a variant, mostly in a case on a device.
 
-    Either `refusal` says why nothing runs, or there are a snippet and its job.
+    Either `refusal` says why nothing runs (there, where there is a target), or there are a snippet
+    and its job.
     """
 
     op: Op
@@ -222,7 +224,12 @@ class _Planner:
                 yield Check(op, variant, case, refusal=(verdict, str(reason)))
                 continue
             for target in self.targets:
-                if target.framework == framework.key and self.wants_device(target.device):
+                if target.framework != framework.key or not self.wants_device(target.device):
+                    continue
+                if why := explain_exclusion(case, variant, framework, target.device):
+                    refusal = (Verdict.UNSUPPORTED, why)
+                    yield Check(op, variant, case, target, snippet, refusal=refusal)
+                else:
                     job = self.make_job(op, case, snippet, case.result_names, target, framework.key)
                     yield Check(op, variant, case, target, snippet, job)
 
@@ -277,9 +284,25 @@ class _Planner:
                         target.precision,
                         jobs,
                         tuple(sorted(names)),
+                        target.driver,
                     )
                 )
         return self.plan
+
+
+def explain_exclusion(
+    case: Case, variant: Variant, framework: Framework, device: str
+) -> str | None:
+    """Return why a case cannot be run on a device, or None.
+
+    The entry says it, or the framework lacks a dtype there.
+    """
+    declared = {**case.not_on, **variant.list_exclusions(case)}
+    if device in declared or device not in framework.lacks:
+        return declared.get(device)
+    needed = list_needed_dtypes(case, framework.key)
+    lacking = [dtype for dtype in framework.lacks[device] if dtype in needed]
+    return f"{framework.label} has no {' and no '.join(lacking)} on {device}" if lacking else None
 
 
 def _refuse_variant(op: Op, variant: Variant, has_runtime: bool) -> tuple[Verdict, str] | None:

@@ -125,7 +125,8 @@ class Project:
     def check(self, entries: Iterable[Entry], registry: Registry) -> tuple[Catalog, list[Fault]]:
         """Return the catalogue of some entries, with every fault found in it."""
         catalog = make_catalog(entries)
-        faults = check_catalog(catalog, registry.frameworks, registry.runtimeless)
+        devices = {key: each.devices for key, each in registry.frameworks.items()}
+        faults = check_catalog(catalog, registry.frameworks, registry.runtimeless, devices)
         if any(path.is_file() for path in self.catalog):
             # An op that is not known may stand in one of the files that were not read.
             faults = [fault for fault in faults if fault.code != "unknown-op"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -71,6 +71,10 @@ class Record:
     """UTC, ISO 8601, to the second."""
     changes: tuple[str, ...] = ()
     """Names of the global state that the example changed, which was put back afterwards."""
+    drivers: str = ""
+    """What stood between framework and device, with versions: ``driver 570.1, CUDA 12.8``."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Results that were on another device than the one asked for, each with that device."""
 
     def to_json(self) -> str:
         """Return the record as one line of JSON."""
@@ -89,6 +93,7 @@ class Record:
         error = data.pop("error")
         outcome = Outcome(data.pop("outcome"))
         data["changes"] = read_names(data["changes"])
+        data["elsewhere"] = read_devices(data.get("elsewhere", {}))
         record = Record(**data, outcome=outcome, error=Error(**error) if error else None)
         for part in (record, record.error):
             for each in fields(part) if part else ():
@@ -102,11 +107,23 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "Outcome": (Outcome,),
     "Mapping[str, Any]": (dict,),
+    "Mapping[str, str]": (dict,),
     "Error | None": (Error, type(None)),
     "float | None": (int, float, type(None)),
     "float": (int, float),
     "tuple[str, ...]": (tuple,),
 }
+
+
+def read_devices(value: Any) -> dict[str, str]:
+    """Return a JSON mapping from texts to texts.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise TypeError(f"{value!r} is no mapping of texts")
+    return value
 
 
 def read_names(value: Any) -> tuple[str, ...]:

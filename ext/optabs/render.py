@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from optabs.apis import ApiFact, describe_missing, find_argument_problems
@@ -185,11 +185,14 @@ def make_tab_context(
     judgements = report.list_variant(op, key)
     fact = report.apis.get((key, variant.api or ""))
     whole = next((each for each in judgements if each.case is None), None)
+    framework = registry.frameworks.get(key)
     return {
         "key": key,
         "label": registry.find_label(key),
         "anchor": make_anchor(key),
         "verdict": combine_verdicts(judgements).value,
+        "devices": _list_devices(judgements),
+        "not_on": _list_exclusions(variant.list_exclusions(None), judgements),
         "strategy": variant.strategy,
         "api": variant.api,
         "api_url": find_link(key, variant.api)
@@ -203,7 +206,7 @@ def make_tab_context(
         "reason": whole.reason if whole and not variant.faults else "",
         "faults": [str(fault) for fault in variant.faults],
         "cases": [
-            _make_case_context(case, key, judgements)
+            _make_case_context(case, variant, judgements, framework.devices if framework else ())
             for case in op.cases
             if any(each.case is case and not _is_drawn(each) for each in judgements)
         ],
@@ -217,6 +220,36 @@ def _is_drawn(judgement: Judgement) -> bool:
     return judgement.verdict is Verdict.VERIFIED or judgement.check.refusal is not None
 
 
+def _list_devices(judgements: Iterable[Judgement]) -> list[Context]:
+    """Return the verdict on each device, where there are several."""
+    found: dict[str, list[Judgement]] = {}
+    for each in judgements:
+        if each.device:
+            found.setdefault(each.device, []).append(each)
+    return [
+        {"device": device, "verdict": combine_verdicts(each).value}
+        for device, each in found.items()
+        if len(found) > 1
+    ]
+
+
+def _list_exclusions(
+    found: Mapping[str, str],
+    judgements: Iterable[Judgement],
+    known: Mapping[str, str] | None = None,
+) -> list[Context]:
+    """Return the reasons for which nothing is run on devices, each with the devices.
+
+    Left out are devices that have a verdict, which says it, and what is `known` already.
+    """
+    shown = {each.device for each in judgements} | (known or {}).keys()
+    reasons: dict[str, list[str]] = {}
+    for device, reason in found.items():
+        if device not in shown:
+            reasons.setdefault(reason, []).append(device)
+    return [{"devices": devices, "reason": reason} for reason, devices in reasons.items()]
+
+
 def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
     """Return what the results of a tab rest on: a run per device, version and machine.
 
@@ -228,17 +261,14 @@ def _list_runs(judgements: Iterable[Judgement]) -> list[Context]:
             run = (*_identify_run(each.record), _EVIDENCE if each.line else _OWN)
             runs.setdefault(run, []).append(each.record.ran_at[:10])
     has_evidence = any(run[-1] == _EVIDENCE for run in runs)
+    names = ("device", "device_name", "drivers", "framework_version", "python_version", "origin")
     return [
         {
-            "device": device,
-            "device_name": device_name,
-            "framework_version": framework_version,
-            "python_version": python_version,
+            **dict(zip(names, (*run, origin if has_evidence else ""), strict=True)),
             "first": min(dates),
             "last": max(dates),
-            "origin": origin if has_evidence else "",
         }
-        for (device, device_name, framework_version, python_version, origin), dates in runs.items()
+        for (*run, origin), dates in runs.items()
     ]
 
 
@@ -261,7 +291,8 @@ def _list_history(judgements: Iterable[Judgement]) -> list[Context]:
 
 
 def _identify_run(record: Record) -> tuple[str, ...]:
-    return (record.device, record.device_name, record.framework_version, record.python_version)
+    versions = (record.drivers, record.framework_version, record.python_version)
+    return (record.device, record.device_name, *versions)
 
 
 def make_anchor(*parts: str) -> str:
@@ -309,8 +340,12 @@ def _describe_api(op: Op, variant: Variant, fact: ApiFact | None, registry: Regi
     return "; ".join(notes)
 
 
-def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Context:
+def _make_case_context(
+    case: Case, variant: Variant, judgements: list[Judgement], devices: Collection[str]
+) -> Context:
+    key = variant.framework
     own = [each for each in judgements if each.case is case]
+    excluded = {device: reason for device, reason in case.not_on.items() if device in devices}
     outputs = list(
         dict.fromkeys(
             show_controls(each.record.stdout)
@@ -331,6 +366,9 @@ def _make_case_context(case: Case, key: str, judgements: list[Judgement]) -> Con
             }
             for item in case.find_differences(key)
         ],
+        "not_on": _list_exclusions(
+            excluded | variant.list_exclusions(case), own, variant.list_exclusions(None)
+        ),
         "results": [_make_result_context(each) for each in own],
     }
 
@@ -354,6 +392,7 @@ def _make_result_context(judgement: Judgement) -> Context:
         "label": judgement.verdict.words,
         "message": show_controls(judgement.reason),
         "framework_version": record.framework_version if record else "",
+        "origin": f"evidence from {record.device_name}" if record and judgement.line else "",
         # No finer than it is shown: a page is written again only for what its readers see.
         "ran_at": record.ran_at[:10] if record else "",
         "max_abs_error": _format_error(comparison, "max_abs_error"),

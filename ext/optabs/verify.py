@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from optabs.alignment import align_results, describe_freedom
@@ -63,8 +63,14 @@ class Judgement:
         """The device, if the verdict is on one."""
         return self.check.target.device if self.check.target else None
 
+    @property
+    def is_exception(self) -> bool:
+        """Whether it is on what cannot be had: a gradient, or a case on a device."""
+        if self.case is None or self.check.refusal is None:
+            return False
+        return self.case.gradient is not None or self.check.target is not None
 
-# The verdict of a whole variant is the worst of its parts.
+
 WORST_FIRST = (
     Verdict.FAILED,
     Verdict.DIFFERS,
@@ -76,16 +82,27 @@ WORST_FIRST = (
 )
 
 
-def combine_verdicts(judgements: Iterable[Judgement]) -> Verdict:
-    """Return the worst verdict; nothing judged is nothing run.
+_FINDINGS = (Verdict.VERIFIED, Verdict.DIFFERS, Verdict.FAILED)
+_WITHOUT = (Verdict.NOT_RUN, Verdict.STALE)
 
-    A gradient that cannot be taken says nothing against the rest.
+
+def combine_verdicts(judgements: Iterable[Judgement]) -> Verdict:
+    """Return the worst verdict of each device, and of these the worst; nothing judged is not run.
+
+    A device on which all was run says more than one on which something was not, or not lately: the
+    latter does not count beside it. A gradient that cannot be taken and a case that a device does
+    not support say nothing against the rest.
     """
-    found = {
-        judgement.verdict
-        for judgement in judgements
-        if not (judgement.case and judgement.case.gradient and judgement.check.refusal)
-    }
+    judged = list(judgements)
+    devices: dict[str | None, set[Verdict]] = {}
+    for each in [each for each in judged if not each.is_exception] or judged:
+        devices.setdefault(each.device, set()).add(each.verdict)
+    whole = devices.pop(None, set())
+    worst = [_find_worst(found) for found in devices.values()]
+    return _find_worst({*([each for each in worst if each in _FINDINGS] or worst), *whole})
+
+
+def _find_worst(found: Collection[Verdict]) -> Verdict:
     return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.NOT_RUN)
 
 
@@ -151,7 +168,8 @@ class Report:
         for judgement in self.judgements:
             target = judgement.check.target
             reason = judgement.reason
-            if target and judgement.verdict in (Verdict.NOT_RUN, Verdict.STALE):
+            fell_back = judgement.verdict is Verdict.NOT_RUN and judgement.record is not None
+            if target and judgement.verdict in _WITHOUT and not fell_back:
                 reason = self.unavailable.get((target.framework, target.device), reason)
             elif judgement.verdict is not Verdict.NOT_RUN:
                 continue
@@ -292,14 +310,17 @@ def _add_past(judgement: Judgement, plan: Plan, older: Mapping[str, list[Record]
 def _judge_stale(check: Check, plan: Plan, record: Record, reason: str) -> Judgement:
     """Let an older run of the same code stand in, but never as a pass of today's framework."""
     past = judge_record(check, plan, record)
-    if past.verdict is Verdict.NOT_RUN:
+    if past.verdict is Verdict.NOT_RUN and past.reason != describe_fallback(record):
         return past
-    word = past.verdict.words
+    word = f"{past.reason}," if past.verdict is Verdict.NOT_RUN else past.verdict.words
+    with_what = f"version {record.framework_version}"
+    assert check.target
+    if check.target.driver not in ("", record.drivers.partition(", ")[0]):
+        with_what += f" and {record.drivers or 'an unknown driver'}"
     return Judgement(
         check,
         Verdict.STALE,
-        f"last {word} with version {record.framework_version} "
-        f"on {record.ran_at[:10]}; now {reason}",
+        f"last {word} with {with_what} on {record.ran_at[:10]}; now {reason}",
         record,
         past.comparison,
     )
@@ -337,12 +358,28 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         device=DEVICE_DEFAULTS.get((record.framework, record.device)),
     )
     comparison.up_to = describe_freedom(expected, up_to)
+    if comparison.agrees and record.elsewhere:
+        return Judgement(check, Verdict.NOT_RUN, describe_fallback(record), record)
     if comparison.agrees:
         return Judgement(check, Verdict.VERIFIED, "", record, comparison, results=actual)
     reason = "\n".join(finding.message for finding in comparison.findings)
     if comparison.up_to:
         reason += f"\n({comparison.up_to})"
+    if record.elsewhere:
+        reason += f"\n({describe_fallback(record)})"
     return Judgement(check, Verdict.DIFFERS, reason, record, comparison, place, results=actual)
+
+
+def describe_fallback(record: Record) -> str:
+    """Return where results were computed that are not on the device asked for."""
+    names = [f"`{name}`" for name in record.elsewhere] if len(record.results) > 1 else []
+    places = dict.fromkeys(map(_name_device, record.elsewhere.values()))
+    what = f"{', '.join(names)} computed" if names else "computed"
+    return f"{what} on {' and '.join(places)}, not on {_name_device(record.device)}"
+
+
+def _name_device(key: str) -> str:
+    return "the CPU" if key == "cpu" else key
 
 
 def find_example_place(variant: Variant, case: Case) -> Place:

@@ -15,13 +15,14 @@ from optabs.errors import Fault
 BAD = Path(__file__).parent / "bad"
 FRAMEWORKS = ("torch", "jax", "mlx", "flax_nnx", "tensorflow", "paxml", "keras", "numpy")
 RUNTIMELESS = ("stablehlo",)
+DEVICES = {"torch": ("cpu", "cuda", "metal"), "numpy": ("cpu",)}
 
 # Python words its syntax errors differently from version to version.
 _PYTHONS_WORDS = re.compile(r"(?<=this is no Python: ).*(?= \(mend the code\))")
 
 
 def check_folder(folder: Path) -> list[Fault]:
-    return check_catalog(load_catalog([folder], folder), FRAMEWORKS, RUNTIMELESS)
+    return check_catalog(load_catalog([folder], folder), FRAMEWORKS, RUNTIMELESS, DEVICES)
 
 
 def write_entries(folder: Path, **entries: str) -> Path:
@@ -35,7 +36,7 @@ def test_a_bad_file_gives_its_faults(
     name: str, compare_golden: Callable[[Path, str], None]
 ) -> None:
     file = BAD / f"{name}.yaml"
-    faults = check_catalog(load_catalog([file], BAD), FRAMEWORKS, RUNTIMELESS)
+    faults = check_catalog(load_catalog([file], BAD), FRAMEWORKS, RUNTIMELESS, DEVICES)
     assert faults, "a bad file has a fault"
     lines = [_PYTHONS_WORDS.sub("...", str(fault)) for fault in faults]
     compare_golden(BAD / f"{name}.txt", "".join(f"{line}\n" for line in lines))
@@ -46,7 +47,7 @@ def test_a_fault_lies_in_its_file_and_says_what_to_do(name: str) -> None:
     file = BAD / f"{name}.yaml"
     text = file.read_bytes().decode("utf-8-sig", "replace")
     rows = text.split("\n")
-    for fault in check_catalog(load_catalog([file], BAD), FRAMEWORKS, RUNTIMELESS):
+    for fault in check_catalog(load_catalog([file], BAD), FRAMEWORKS, RUNTIMELESS, DEVICES):
         place = fault.place
         assert place.file == file.name
         assert 1 <= place.line <= len(rows)

@@ -23,7 +23,7 @@ optabs_inventories = False
 CUDA = """\
 from optabs.run import targets
 find_own = targets.find_devices
-targets.find_devices = lambda: {**find_own(), "cuda": "1.0"}
+targets.find_devices = lambda: {**find_own(), "cuda": targets.Device("Fake GPU", "1")}
 """
 INDEX = "# Home\n\n```{ops}\n```\n\n```{matrix}\n```\n"
 COUNT = 20

@@ -12,7 +12,14 @@ import pytest
 from optabs.frameworks import Registry, load_registry
 from optabs.run import targets as targets_module
 from optabs.run.environments import get_python
-from optabs.run.targets import REFERENCE, Target, find_devices, find_reference, find_targets
+from optabs.run.targets import (
+    REFERENCE,
+    Device,
+    Target,
+    find_devices,
+    find_reference,
+    find_targets,
+)
 
 
 def find(
@@ -131,36 +138,60 @@ def test_a_named_interpreter_that_is_none(registry: Registry, tmp_path: Path) ->
 
 def test_devices_are_guessed_without_any_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     devices = find_devices()
-    assert devices["cpu"]
-    assert set(devices) <= {"cpu", "cuda", "metal"}
+    assert devices["cpu"].model
+    assert devices["cpu"].driver == ""
+    assert set(devices) <= {"cpu", "cuda", "metal", "tpu"}
     monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
-    assert "metal" in find_devices()
+    monkeypatch.setattr("platform.mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
+    assert find_devices()["metal"] == Device("Apple silicon", "macOS 15.1")
+
+
+def test_devices_are_read_from_what_their_drivers_say(tmp_path: Path) -> None:
+    def write(name: str, text: str) -> None:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    assert set(find_devices(tmp_path)) <= {"cpu", "metal"}
+    write("proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64  570.86.15  Jan 2025\n")
+    assert find_devices(tmp_path)["cuda"] == Device("", "driver 570.86.15")
+    for number, model in enumerate(("NVIDIA H200", "NVIDIA L4")):
+        write(f"proc/driver/nvidia/gpus/{number}/information", f"Model: \t\t {model}\nIRQ: 1\n")
+    assert find_devices(tmp_path)["cuda"] == Device("NVIDIA H200, NVIDIA L4", "driver 570.86.15")
+
+    for number, (vendor, model) in enumerate((("0x1ae0", "0x9999"), ("0x10de", "0x0063"))):
+        write(f"sys/bus/pci/devices/{number}/vendor", f"{vendor}\n")
+        write(f"sys/bus/pci/devices/{number}/device", f"{model}\n")
+    assert "tpu" not in find_devices(tmp_path)  # neither Google's network card nor a GPU is one
+    write("sys/bus/pci/devices/0/device", "0x0063\n")
+    assert find_devices(tmp_path)["tpu"] == Device("0x0063")
 
 
 def test_a_target_for_each_device_that_the_framework_can_use(
     registry: Registry, environments: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def list_devices(cuda: str) -> dict[str, str]:
-        return {"cpu": "x86_64", "cuda": cuda}
+    def list_devices(driver: str, model: str = "a GPU") -> dict[str, Device]:
+        return {"cpu": Device("x86_64"), "cuda": Device(model, driver)}
 
     monkeypatch.setattr(targets_module, "find_devices", lambda: list_devices("555.1"))
     monkeypatch.setitem(registry.frameworks["fake"].__dict__, "devices", ("cpu", "cuda", "metal"))
-    found = {
-        target.device: target.identity
-        for target in find_targets(registry, ("fake",), environments, environments)
-        if target.framework == "fake"
-    }
+
+    def identify() -> dict[str, str | None]:
+        return {
+            target.device: target.identity
+            for target in find_targets(registry, ("fake",), environments, environments)
+            if target.framework == "fake"
+        }
+
+    found = identify()
     assert list(found) == ["cpu", "cuda"]
     assert found["cpu"] != found["cuda"]
-    monkeypatch.setattr(targets_module, "find_devices", lambda: list_devices("560.2"))
-    newer = {
-        target.device: target.identity
-        for target in find_targets(registry, ("fake",), environments, environments)
-        if target.framework == "fake"
-    }
-    assert newer["cpu"] == found["cpu"]
-    assert newer["cuda"] != found["cuda"]
+    for changed in (list_devices("560.2"), list_devices("555.1", "another GPU")):
+        monkeypatch.setattr(targets_module, "find_devices", lambda found=changed: found)
+        newer = identify()
+        assert newer["cpu"] == found["cpu"]
+        assert newer["cuda"] != found["cuda"]
 
 
 def test_oracles_run_beside_optabs(registry: Registry, tmp_path: Path) -> None:

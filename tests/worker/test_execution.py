@@ -166,16 +166,19 @@ def test_variables_are_few_and_fixed(
 ) -> None:
     for name in ("SECRET_TOKEN", "PYTHONSTARTUP", "OMP_NUM_THREADS", "LC_ALL", "FRAMEWORKS"):
         monkeypatch.setenv(name, "from the caller")
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     with WorkerProcess(fake_spec) as worker:
         seen = Session(worker).evaluate("import os\nresult = dict(os.environ)")
     fixed = {
         **dict.fromkeys(("LANG", "TZ", "TMPDIR", "FAKE_CACHE")),
         **dict.fromkeys(("PYTHONHASHSEED", "PYTHONUTF8", "PYTHONNOUSERSITE")),
+        "NVIDIA_TF32_OVERRIDE": None,
         **dict.fromkeys(name for name in seen if name.endswith("_THREADS")),
     }
     kept = {"PATH", "HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE"}
     assert fixed.keys() <= seen.keys() <= fixed.keys() | kept
     assert seen["OMP_NUM_THREADS"] == "1"
+    assert seen["NVIDIA_TF32_OVERRIDE"] == "0"
     assert seen["FAKE_CACHE"] == f"{fake_spec.cache}/compiled"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import zip_longest
 
 from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
@@ -21,17 +21,22 @@ _SAFE_NAME_WORDS = (
 
 
 def check_catalog(
-    catalog: Catalog, frameworks: Collection[str], runtimeless: Collection[str] = ()
+    catalog: Catalog,
+    frameworks: Collection[str],
+    runtimeless: Collection[str] = (),
+    devices: Mapping[str, Collection[str]] | None = None,
 ) -> list[Fault]:
     """Return every fault of the catalogue, sorted by place.
 
-    `frameworks` are the keys whose examples can be run, `runtimeless` those that are only shown.
+    `frameworks` are the keys whose examples can be run, `runtimeless` those that are only shown;
+    `devices` are those of each framework.
     """
     faults = list(catalog.faults)
     faults += _check_names(catalog)
     for op in catalog.ops:
         faults += _check_related(op, catalog)
         faults += check_op(op, frameworks, runtimeless)
+        faults += _check_devices(op, devices or {})
     return sorted(set(faults))
 
 
@@ -101,6 +106,28 @@ def check_op(
         yield from _check_differences(op, case, known)
     for variant in op.variants.values():
         yield from _check_framework(variant, known, runtimeless)
+
+
+def _check_devices(op: Op, devices: Mapping[str, Collection[str]]) -> Iterator[Fault]:
+    """Yield a fault for each device that `not_on` names though there is none of the name."""
+    everywhere = sorted({device for each in devices.values() for device in each})
+    named: list[tuple[Mapping[str, Place], Collection[str], str]] = [
+        (case.not_on_places, everywhere, "no framework has") for case in op.cases
+    ]
+    named += [
+        (variant.not_on_places, devices[key], f"{key!r} does not have")
+        for key, variant in op.variants.items()
+        if key in devices
+    ]
+    for places, known, problem in named:
+        for device, place in places.items():
+            if device not in known:
+                yield Fault(
+                    place,
+                    "unknown-device",
+                    f"`not_on` names the device {shorten(repr(device))}, which {problem}",
+                    suggest_name(device, known) or _list_names(known),
+                )
 
 
 def _check_differences(op: Op, case: Case, known: Collection[str]) -> Iterator[Fault]:

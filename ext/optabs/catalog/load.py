@@ -49,6 +49,7 @@ Inspect = Callable[[YamlDocument], Iterable[Fault]]
 # The keys of a variant that the model has as they are.
 _PLAIN_KEYS = VARIANT.keys.keys() & {field.name for field in fields(Variant)} - {
     "required_imports",
+    "not_on",
     "notes",
 }
 _RESULT_KEYS = {"values", "expr", "dtype", "up_to"}
@@ -363,6 +364,8 @@ class _Builder:
             grad=item.get("grad", False),
             plot=item.get("plot"),
             differences=tuple(differences),
+            not_on=item.get("not_on", {}),
+            not_on_places=self.list_key_places(item.get("not_on", {}), (*path, "not_on")),
             time_limit=item.get("time_limit"),
             source=item.get("source", ""),
         )
@@ -475,14 +478,7 @@ class _Builder:
         if isinstance(example, dict):
             for case, code in example.items():
                 examples[case] = self.code(code, (*at, case))
-                if case not in case_ids:
-                    self.report.note_key_fault(
-                        (*at, case),
-                        "unknown-case",
-                        f"an example is for the case {shorten(repr(case))}, which is not there",
-                        suggest_name(case, case_ids)
-                        or ("there are " + ", ".join(case_ids) if case_ids else "add the case"),
-                    )
+                self.check_case((*at, case), "an example", case, case_ids)
         elif example is not None:
             examples[None] = self.code(example, at)
         if examples and "unsupported" in item:
@@ -492,6 +488,13 @@ class _Builder:
                 f"{key!r} is unsupported and has an example",
                 "keep one",
             )
+        not_on: dict[str, dict[str | None, str]] = {
+            device: {None: each} if isinstance(each, str) else each
+            for device, each in item.get("not_on", {}).items()
+        }
+        for device, reasons in not_on.items():
+            for case in filter(None, reasons):
+                self.check_case((*path, "not_on", device, case), "an exclusion", case, case_ids)
         plain = {name: item[name] for name in _PLAIN_KEYS & item.keys()}
         if "required_imports" in item:
             plain["required_imports"] = tuple(map(write_import, item["required_imports"]))
@@ -512,9 +515,26 @@ class _Builder:
             },
             not_synthesised=tuple(key for key, _, _ in NOT_SYNTHESISED if item.get(key)),
             examples=examples,
+            not_on=not_on,
+            not_on_places=self.list_key_places(not_on, (*path, "not_on")),
             faults=self.document.find_faults(path),
             **plain,
         )
+
+    def check_case(self, path: KeyPath, what: str, case: str, case_ids: list[str]) -> None:
+        """Report the key at the end of `path` where it is the id of no case."""
+        if case not in case_ids:
+            self.report.note_key_fault(
+                path,
+                "unknown-case",
+                f"{what} is for the case {shorten(repr(case))}, which is not there",
+                suggest_name(case, case_ids)
+                or ("there are " + ", ".join(case_ids) if case_ids else "add the case"),
+            )
+
+    def list_key_places(self, found: Mapping[str, Any], path: KeyPath) -> dict[str, Place]:
+        """Return the place of each key of a mapping."""
+        return {name: self.document.find_key_place((*path, name)) for name in found}
 
 
 def _list_case_ids(item: Mapping[str, Any]) -> list[str]:

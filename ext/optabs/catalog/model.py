@@ -194,6 +194,9 @@ class Case:
     plot: str | None = None
     """How its results are drawn, once verified: `curve` or `grid`."""
     differences: tuple[Difference, ...] = ()
+    not_on: Mapping[str, str] = field(default_factory=dict)
+    """Devices on which no framework runs it, each with the reason."""
+    not_on_places: Mapping[str, Place] = field(default_factory=dict)
     time_limit: float | None = None
     source: str = ""
 
@@ -245,6 +248,9 @@ class Variant:
     """Code by case id; the key None holds the code for all cases."""
     unsupported: str | None = None
     untestable: str | None = None
+    not_on: Mapping[str, Mapping[str | None, str]] = field(default_factory=dict)
+    """By device, why cases are not run there, by id; the key None holds the reason for all."""
+    not_on_places: Mapping[str, Place] = field(default_factory=dict)
     notes: Text | None = None
     faults: tuple[Fault, ...] = ()
     """What is wrong in this variant; it costs this tab alone."""
@@ -256,6 +262,20 @@ class Variant:
     def find_own_example(self, case: Case) -> Text | None:
         """Return the hand-written code for a case: for a gradient, only code of its own."""
         return self.examples.get(case.id) if case.gradient else self.find_example(case.id)
+
+    def list_exclusions(self, case: Case | None) -> dict[str, str]:
+        """Return the devices on which a case (None: any case) is not run, each with the reason.
+
+        A gradient is not run where the case that it belongs to is not.
+        """
+        ids: list[str | None] = [None]
+        if case is not None:
+            ids = [case.id, *([case.gradient.case] if case.gradient else ()), None]
+        found = {
+            device: next(filter(None, map(reasons.get, ids)), "")
+            for device, reasons in self.not_on.items()
+        }
+        return {device: reason for device, reason in found.items() if reason}
 
     @property
     def strategy(self) -> str:

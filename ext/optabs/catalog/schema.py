@@ -624,6 +624,11 @@ CASE = Record(
             "How frameworks differ here by design.",
             [{"frameworks": ["jax"], "dtype": {"result": "int32"}, "reason": "..."}],
         ),
+        "not_on": Key(
+            MapOf(WORDS),
+            "Devices on which no framework runs this case, each with the reason; readers see it.",
+            {"metal": "needs float64"},
+        ),
         "time_limit": Key(
             SECONDS,
             "Seconds that an example may run.",
@@ -723,6 +728,12 @@ VARIANT = Record(
             WORDS, "That the framework has no such op, and why.", "MLX has no complex sort."
         ),
         "untestable": Key(WORDS, "That the example cannot be run, and why.", "needs two hosts"),
+        "not_on": Key(
+            MapOf(OneOf({str: WORDS, dict: MapOf(WORDS)}, "a reason, or reasons by case id")),
+            "Devices on which the framework does not do this, each with the reason (for all cases, "
+            "or by case id); readers see it.",
+            {"metal": "computed on the CPU alone"},
+        ),
         "notes": Key(
             TEXT,
             "How the framework differs from the others, in MyST Markdown.",

@@ -35,7 +35,8 @@ class Draft:
     operation: str
     file: Path
     text: str
-    category: str
+    guessed_category: str
+    """Empty where it was given."""
     choice: Choice
     op: Op
     judgements: Mapping[str, Sequence[Judgement]]
@@ -285,7 +286,7 @@ def _write(
         request.operation,
         request.file,
         text,
-        category,
+        "" if request.category else category,
         choice,
         entry.op,
         {key: report.list_variant(entry.op, key) for key in entry.op.variants},

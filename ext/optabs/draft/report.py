@@ -75,8 +75,8 @@ def _describe_failure(judgement: Judgement) -> str:
 
 
 def _list_guesses(draft: Draft) -> Iterator[str]:
-    if draft.category:
-        yield f"the category: {draft.category}"
+    if draft.guessed_category:
+        yield f"the category: {draft.guessed_category}"
     names = ", ".join(f"{each.name} ({each.type})" for each in draft.choice.form.arguments)
     yield f"the standard arguments: {names or 'none'}"
     if draft.choice.several:

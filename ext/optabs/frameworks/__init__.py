@@ -20,6 +20,7 @@ from optabs.catalog.schema import (
     WHOLE,
     Choice,
     Key,
+    ListOf,
     MapOf,
     Record,
     Reporter,
@@ -154,6 +155,11 @@ FRAMEWORK = Record(
             "highest",
             default="`default`",
         ),
+        "lacks": Key(
+            MapOf(ListOf(Choice(DTYPES))),
+            "Dtypes that the framework has, but not on this device.",
+            {"metal": ["float64", "complex128"]},
+        ),
         "imports": Key(
             MapOf(TEXT),
             "Names that examples may use without importing them: the snippet then begins with the "
@@ -235,6 +241,8 @@ class Framework:
     environment: str
     distributions: tuple[str, ...]
     devices: tuple[str, ...]
+    lacks: Mapping[str, tuple[str, ...]]
+    """Dtypes that it has, but not on some devices, by device."""
     precision: str
     imports: Mapping[str, str]
     namespace: str
@@ -411,6 +419,7 @@ def _load_framework(file: Path) -> Framework:
         environment=found.get("environment", file.parent.name),
         distributions=tuple(found["distributions"]),
         devices=tuple(found["devices"]),
+        lacks={device: tuple(dtypes) for device, dtypes in found.get("lacks", {}).items()},
         precision=found.get("precision", "default"),
         imports=found["imports"],
         namespace=found["namespace"],

@@ -8,12 +8,12 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from optabs.records import Error, Outcome, Record, read_names
+from optabs.records import Error, Outcome, Record, read_devices, read_names
 from optabs.run.warm import WarmWorkers
 from optabs.run.worker_process import ClusterSpec, WorkerDied, WorkerProcess, WorkerSpec
 
@@ -48,6 +48,7 @@ class Batch:
     precision: str
     jobs: tuple[Job, ...] = ()
     apis: tuple[str, ...] = ()
+    driver: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,10 +200,10 @@ class Lane(threading.Thread):
             with contextlib.ExitStack() as stack:
                 stack.enter_context(worker)
                 try:
-                    device_name = self.await_ready(worker, batch)
-                    if device_name is None:
+                    ready = self.await_ready(worker, batch)
+                    if ready is None:
                         return
-                    conversation = _Conversation(worker, batch, device_name, self.emit)
+                    conversation = _Conversation(worker, batch, *ready, self.emit)
                     conversation.run(todo, retried)
                     conversation.look_up(apis)
                     with self.lock:
@@ -221,10 +222,10 @@ class Lane(threading.Thread):
                     with self.lock:
                         self.worker = None
 
-    def await_ready(self, worker: WorkerProcess, batch: Batch) -> str | None:
-        """Return the device's name, or None after reporting why there will be no worker."""
-        if worker.device_name is not None:
-            return worker.device_name
+    def await_ready(self, worker: WorkerProcess, batch: Batch) -> tuple[str, str] | None:
+        """Return the device's name and drivers, or None after saying why there is no worker."""
+        if worker.device is not None:
+            return worker.device
         limit = self.pool.start_seconds
         try:
             message = worker.receive(limit)
@@ -241,8 +242,10 @@ class Lane(threading.Thread):
                 self.emit(Unavailable(batch, reason, worker.read_stack() + printed))
             return None
         if "ready" in message:
-            worker.device_name = str(message["ready"]["device_name"])
-            return worker.device_name
+            ready = message["ready"]
+            drivers = filter(None, [batch.driver, *ready["drivers"]])
+            worker.device = str(ready["device_name"]), ", ".join(drivers)
+            return worker.device
         permanent = "device" in message
         reason = str(message.get("failed", message))
         self.emit(
@@ -272,11 +275,13 @@ class _Conversation:
         worker: WorkerProcess,
         batch: Batch,
         device_name: str,
+        drivers: str,
         emit: Callable[[Event | Ended], None],
     ) -> None:
         self.worker = worker
         self.batch = batch
         self.device_name = device_name
+        self.drivers = drivers
         self.emit = emit
 
     def run(self, todo: deque[Job], retried: set[str]) -> None:
@@ -375,6 +380,7 @@ class _Conversation:
                 Error(**fault) if fault else None,
                 reply["seconds"],
                 read_names(reply["changes"]),
+                read_devices(reply["elsewhere"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WorkerDied("said something else than it was asked") from error
@@ -404,6 +410,7 @@ class _Conversation:
         error: Error | None,
         seconds: float | None,
         changes: tuple[str, ...] = (),
+        elsewhere: Mapping[str, str] | None = None,
     ) -> Record:
         batch = self.batch
         return Record(
@@ -426,4 +433,6 @@ class _Conversation:
             precision=batch.precision,
             ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             changes=changes,
+            drivers=self.drivers,
+            elsewhere=elsewhere or {},
         )

@@ -9,7 +9,7 @@ import hashlib
 import platform
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
@@ -23,6 +23,10 @@ from optabs.run.worker_process import WORKER, ClusterSpec, WorkerSpec
 
 REFERENCE = "reference"
 """Stands in the place of a framework's key for the NumPy code of oracles."""
+
+_GOOGLE = "0x1ae0"
+_TPUS = ("0x0027", "0x0056", "0x005e", "0x0062", "0x0063", "0x006f", "0x0076")
+"""TPUs on the PCI bus, as JAX knows them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Target:
     """The version that evidence must be of: the one installed, else the one that is pinned."""
     is_elsewhere: bool = False
     """Whether only other machines have the device."""
+    driver: str = ""
+    """The device's driver with its version, where it has one."""
 
     @property
     def local_spec(self) -> WorkerSpec | None:
@@ -51,15 +57,34 @@ class Target:
         return self.spec.local if isinstance(self.spec, ClusterSpec) else self.spec
 
 
-def find_devices() -> dict[str, str]:
-    """Return the devices that this machine seems to have, with their class or driver version."""
-    devices = {"cpu": platform.machine()}
-    driver = Path("/proc/driver/nvidia/version")
-    if driver.exists():
-        found = re.search(r"\d+\.\d+[.\d]*", driver.read_text(errors="replace"))
-        devices["cuda"] = found[0] if found else "unknown"
+@dataclass(frozen=True)
+class Device:
+    """What can be known of a device without any framework: its class, and its driver."""
+
+    model: str
+    driver: str = ""
+
+
+def find_devices(root: Path = Path("/")) -> dict[str, Device]:
+    """Return the devices that this machine seems to have. `root` holds its `proc` and `sys`."""
+    devices = {"cpu": Device(platform.machine())}
+    nvidia = root / "proc/driver/nvidia"
+    if (nvidia / "version").exists():
+        found = re.search(r"\d+\.\d+[.\d]*", (nvidia / "version").read_text(errors="replace"))
+        models = [
+            model.strip()
+            for file in sorted(nvidia.glob("gpus/*/information"))
+            for model in re.findall(r"^Model:(.*)$", file.read_text(errors="replace"), re.MULTILINE)
+        ]
+        version = found[0] if found else "of unknown version"
+        devices["cuda"] = Device(", ".join(models), f"driver {version}")
+    for vendor in root.glob("sys/bus/pci/devices/*/vendor"):
+        if vendor.read_text().strip() == _GOOGLE:
+            model = vendor.with_name("device").read_text().strip()
+            if model in _TPUS:
+                devices["tpu"] = Device(model)
     if sys.platform == "darwin" and platform.machine() == "arm64":
-        devices["metal"] = platform.mac_ver()[0]
+        devices["metal"] = Device("Apple silicon", f"macOS {platform.mac_ver()[0]}")
     return devices
 
 
@@ -117,7 +142,11 @@ def _find_pinned(framework: Framework) -> str:
 
 
 def _find_for(
-    framework: Framework, python: Path | None, devices: dict[str, str], cache: Path, reason: str
+    framework: Framework,
+    python: Path | None,
+    devices: Mapping[str, Device],
+    cache: Path,
+    reason: str,
 ) -> list[Target]:
     if python is None:
         return [Target(framework.key, "cpu", framework.precision, None, reason=reason)]
@@ -131,13 +160,14 @@ def _find_for(
         missing = f"{framework.distributions[0]} is not installed for {python}"
         return [Target(framework.key, "cpu", framework.precision, None, reason=reason or missing)]
     targets = []
-    for device, driver in devices.items():
+    for device, found in devices.items():
         if device in framework.devices:
             identity = hash_parts(
                 framework.key,
                 fingerprint.digest,
                 device,
-                driver,
+                found.model,
+                found.driver,
                 framework.precision,
                 dict(framework.variables),
                 _hash_worker(),
@@ -160,6 +190,7 @@ def _find_for(
                     fingerprint.python_version,
                     spec,
                     reason,
+                    driver=found.driver,
                 )
             )
     return targets

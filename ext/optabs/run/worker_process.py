@@ -80,8 +80,8 @@ class WorkerProcess:
         Raises:
             OSError: the interpreter cannot be started.
         """
-        self.device_name: str | None = None
-        """What it called its device when it was ready; None before."""
+        self.device: tuple[str, str] | None = None
+        """What it called its device and drivers when it was ready; None before."""
         self.has_run = False
         """Whether examples have run in it."""
         self.scratch = Path(tempfile.mkdtemp(prefix="optabs-")).resolve()
@@ -307,6 +307,7 @@ def _make_environment(spec: WorkerSpec, scratch: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
+        "NVIDIA_TF32_OVERRIDE": "0",  # whoever asks for it: NVIDIA's libraries do without TF32
     }
     own = {
         name: value.replace("{cache}", str(spec.cache)) for name, value in spec.variables.items()

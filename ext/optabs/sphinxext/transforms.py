@@ -150,6 +150,8 @@ def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
             name = nodes.reference("", "", name, refuri=tab["api_url"], internal=False)
         facts.append(_paragraph("API: ", name, f" ({tab['api_note']})" if tab["api_note"] else ""))
     facts.append(_paragraph("Strategy: ", tab["strategy"], "."))
+    facts += [_paragraph(_describe_devices(tab["devices"]))] if tab["devices"] else []
+    facts += [_paragraph(_describe_exclusion(each)) for each in tab["not_on"]]
     facts += [_paragraph(f"Run with: {_describe_run(tab, run)}.") for run in tab["runs"]]
     facts += [_paragraph(fault) for fault in tab["faults"]]
     section.clear()
@@ -165,13 +167,23 @@ def _write_section(section: nodes.section, tab: dict[str, Any]) -> None:
 
 
 def _describe_run(tab: dict[str, Any], run: dict[str, Any]) -> str:
-    name = f" ({run['device_name']})" if run["device_name"] else ""
+    about = "; ".join(filter(None, (run["device_name"], run["drivers"])))
+    name = f" ({about})" if about else ""
     until = f" to {run['last']}" if run["last"] != run["first"] else ""
     origin = f"; {run['origin']}" if run["origin"] else ""
     return (
         f"{tab['label']} {run['framework_version']}, Python {run['python_version']}, "
         f"on {run['device']}{name}, {run['first']}{until}{origin}"
     )
+
+
+def _describe_devices(devices: list[dict[str, str]]) -> str:
+    verdicts = (f"{each['verdict'].replace('_', ' ')} on {each['device']}" for each in devices)
+    return f"{begin_sentence(', '.join(verdicts))}."
+
+
+def _describe_exclusion(item: dict[str, Any]) -> str:
+    return f"Not on {', '.join(item['devices'])}: {item['reason']}"
 
 
 def _write_argument(row: dict[str, Any]) -> nodes.paragraph:
@@ -192,6 +204,7 @@ def _write_case(case: dict[str, Any], code: list[nodes.Node]) -> list[nodes.Node
         _paragraph(f"Known difference: {item['text']} {begin_sentence(item['reason'])}")
         for item in case["differences"]
     ]
+    found += [_paragraph(_describe_exclusion(item)) for item in case["not_on"]]
     for result in case["results"]:
         found.append(_paragraph(_describe_result(result)))
         if result["up_to"]:
@@ -212,7 +225,7 @@ def _describe_result(result: dict[str, Any]) -> str:
     parts = [f"{result['label']} on {result['device']}"]
     if result["framework_version"]:
         parts.append(f"version {result['framework_version']}")
-        parts.append(result["ran_at"])
+        parts.append(" on ".join(filter(None, (result["origin"], result["ran_at"]))))
     if result["max_abs_error"] is not None:
         relative, allowed = "", result["atol"]
         if result["max_rel_error"] is not None:

@@ -3,10 +3,11 @@
 Started as ``python <this folder> --adapter FILE --device NAME --scratch FOLDER``.
 
 The contract, one JSON object a line, on the standard input and output that it was started with:
-- it first says ``{"ready": {...}}``: usable devices and Python version, or ``{"failed": text}``;
+- it first says ``{"ready": {"device_name", "drivers", "python_version"}}``, or
+  ``{"failed": text}``;
 - ``{"run": {"id", "code", "names", "limit"}}`` is answered by ``{"started": id}`` and, once it
-  has run, ``{"done": {"id", "outcome", "results", "stdout", "stderr", "error", "seconds",
-  "changes"}}``;
+  has run, ``{"done": {"id", "outcome", "results", "elsewhere", "stdout", "stderr", "error",
+  "seconds", "changes"}}``;
 - ``{"resolve": [api, ...]}`` is answered by one ``{"resolved": {api: {...}}}`` for each name;
 - the end of the input ends the worker, and so does an example that leaves threads or processes
   behind, or something that cannot be put back: what was asked meanwhile is for another worker.

@@ -41,6 +41,7 @@ class Executor:
     def __init__(self, adapter, device, capture, scratch):
         self.adapter = adapter
         self.device = device
+        self.locate = getattr(adapter, "locate", lambda value: None)
         self.capture = capture
         self.file = os.path.join(scratch, "example.py")
         self.file_fd = open_file(self.file)
@@ -59,9 +60,11 @@ class Executor:
     def run(self, id, code, names, limit):  # noqa: A002 - the protocol's word
         """Run `code` and return the reply: outcome, results by name, output, error, seconds.
 
-        Its `changes` name what the example has changed beyond itself.
+        `elsewhere` names results that were computed on another device than the worker's, each with
+        that device, `changes` what the example has changed beyond itself.
         """
         reply = {"id": id, "outcome": "raised", "results": {}, "error": None}
+        places = {}
         module = self._make_module(code)
         self.capture.reset()
         signal.setitimer(signal.ITIMER_REAL, min(limit, MAX_SECONDS) + ORPHAN_SECONDS)
@@ -85,13 +88,14 @@ class Executor:
             self._restore(self.namespaces.restore)
         if error is None:
             try:
-                reply["results"] = self._encode(module, names)
+                reply["results"], places = self._encode(module, names)
                 reply["outcome"] = "ok"
             except BaseException as fault:
                 error = fault
         if error is not None:
             reply["error"] = _describe_error(error)
         reply["stdout"], reply["stderr"] = self.capture.read()
+        reply["elsewhere"] = self._list_elsewhere(places, reply["stderr"])
         sys.modules["__main__"] = self.main
         del module, error
         self._restore(self.adapter.reset, self.device, SEED)
@@ -118,11 +122,29 @@ class Executor:
         return module
 
     def _encode(self, module, names):
-        return {
-            name: encode_value(module.__dict__[name], self.adapter.to_numpy, name)
-            for name in names
-            if name in module.__dict__
-        }
+        """Return the results as JSON trees, and the devices of those that are on any."""
+        results, places = {}, {}
+
+        def convert(value):
+            converted = self.adapter.to_numpy(value)
+            device = None if converted is None else self.locate(value)
+            if device is not None and places.get(name, self.device) == self.device:
+                places[name] = device
+            return converted
+
+        for name in names:
+            if name in module.__dict__:
+                results[name] = encode_value(module.__dict__[name], convert, name)
+        return results, places
+
+    def _list_elsewhere(self, places, stderr):
+        """Return the results that were computed on another device, each with that device."""
+        said = getattr(self.adapter, "FALLBACK", None)
+        if said and said in stderr:  # then a result may be back where it was not computed
+            places = {
+                name: "cpu" if device == self.device else device for name, device in places.items()
+            }
+        return {name: device for name, device in places.items() if device != self.device}
 
     def _restore(self, function, *arguments):
         try:

@@ -53,6 +53,7 @@ def serve(argv):
         {
             "ready": {
                 "device_name": devices[arguments.device] or _name_processor(),
+                "drivers": _list_drivers(adapter, arguments.device),
                 "python_version": platform.python_version(),
             }
         }
@@ -114,6 +115,12 @@ def _load_adapter(path):
     code = spec.loader.source_to_code(spec.loader.get_data(path), path)
     exec(code, adapter.__dict__)
     return adapter
+
+
+def _list_drivers(adapter, device):
+    """Return what stands between the framework and the device, each as "name version"."""
+    found = adapter.drivers(device) if hasattr(adapter, "drivers") else {}
+    return ["{} {}".format(name, version) for name, version in found.items()]
 
 
 def _name_processor():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from importlib import metadata
 from typing import Any
 
 import mlx.core as mx
@@ -35,6 +37,15 @@ def _can_compute() -> bool:
         return bool(mx.sum(mx.ones(2, stream=mx.gpu), stream=mx.gpu).item() == 2)
     except (RuntimeError, ValueError):
         return False
+
+
+def drivers(device: str) -> dict[str, str]:
+    """Return the versions of what stands between MLX and a device, by name."""
+    found = {}
+    for name in ("mlx-metal",) if device == "metal" else ("mlx-cuda-12", "mlx-cuda-13"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return {} if device == "cpu" else found
 
 
 def reset(device: str, seed: int) -> None:
@@ -72,5 +83,9 @@ def to_numpy(value: Any) -> tuple[str, Any] | None:
 
 
 def synchronize() -> None:
-    """Wait for queued work on the default device."""
-    mx.synchronize()
+    """Wait for queued work on every device.
+
+    There is no `locate`: an array of MLX is on no device, for they share the memory.
+    """
+    for stream in _STREAMS:
+        mx.synchronize(stream)

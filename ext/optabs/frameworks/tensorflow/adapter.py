@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from importlib import metadata
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from tensorflow.python.framework import ops as _ops
 from tensorflow.python.ops.numpy_ops import np_dtypes as _np_dtypes
 
 _GPUS = tf.config.list_physical_devices("GPU")
+_GPU = "metal" if sys.platform == "darwin" else "cuda"
 _LOG_LEVEL = tf.get_logger().level
 _TENSOR_MEMBERS = dict(vars(tf.Tensor))
 _device_scope = contextlib.ExitStack()
@@ -59,10 +61,9 @@ NAMESPACES = (tf, tf.math, tf.nn, tf.linalg, tf.random)
 def devices() -> dict[str, str]:
     """Return the usable devices and their names; an empty name means the processor's."""
     found = {"cpu": ""}
-    if _GPUS and _can_compute():
+    if _GPUS and not tf.test.is_built_with_rocm() and _can_compute():
         details = tf.config.experimental.get_device_details(_GPUS[0])
-        kind = "metal" if sys.platform == "darwin" else "cuda"
-        found[kind] = details.get("device_name", "GPU")
+        found[_GPU] = details.get("device_name", "GPU")
     return found
 
 
@@ -72,6 +73,20 @@ def _can_compute() -> bool:
             return bool(tf.reduce_sum(tf.ones(2) * 2).numpy() == 4)
     except (RuntimeError, tf.errors.OpError):
         return False
+
+
+def drivers(device: str) -> dict[str, str]:
+    """Return the versions of what stands between TensorFlow and a device, by name."""
+    found = {}
+    if device == "cuda":
+        build = tf.sysconfig.get_build_info()  # what it was built with
+        for name, key in (("CUDA", "cuda_version"), ("cuDNN", "cudnn_version")):
+            if key in build:
+                found[name] = build[key]
+    elif device == "metal":
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found["tensorflow-metal"] = metadata.version("tensorflow-metal")
+    return found
 
 
 class _SeededGenerator:
@@ -166,6 +181,20 @@ def to_numpy(value: Any) -> tuple[str, Any] | None:
     if value.dtype.is_quantized or value.dtype in (tf.string, tf.resource, tf.variant):
         return None
     return _widen(value.numpy())
+
+
+def locate(value: Any) -> str | None:
+    """Return the device that a tensor or variable is on, or None for anything else.
+
+    It counts both where the op ran and where the memory is: kernels of the GPU for integers that
+    may be shapes compute in the memory of the CPU.
+    """
+    if isinstance(value, keras.Variable):
+        value = value.value
+    if not isinstance(value, (tf.Tensor, tf.Variable)):
+        return None
+    names = value.device + getattr(value, "backing_device", "")
+    return _GPU if "GPU:" in names and "CPU:" not in names else "cpu"
 
 
 def _widen(array: Any) -> tuple[str, Any]:

@@ -41,7 +41,7 @@ _SWITCHES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         torch.distributions.Distribution.set_default_validate_args,
     ),
 }
-for _kind in ("cpu", "cuda"):
+for _kind in ("cpu", "cuda", "mps"):
     _SWITCHES[f"autocast on {_kind}"] = (
         partial(torch.is_autocast_enabled, _kind),
         partial(torch.set_autocast_enabled, _kind),
@@ -89,7 +89,10 @@ _HOOKS = [
     if name.startswith("_global_") and isinstance(hooks, dict)
 ]
 
+# What PyTorch warns of on Metal where it has an op on the CPU alone; the result goes back to Metal.
+FALLBACK = "will fall back to run on the CPU"
 
+_DEVICES = {"mps": "metal"}
 _PRINT_OPTIONS = torch._tensor_str.PRINT_OPTS
 _PRECISE = (backends, backends.cudnn.conv, backends.mkldnn.matmul, backends.cuda.matmul)
 
@@ -97,7 +100,8 @@ _PRECISE = (backends, backends.cudnn.conv, backends.mkldnn.matmul, backends.cuda
 def devices() -> dict[str, str]:
     """Return the usable devices and their names; an empty name means the processor's."""
     found = {"cpu": ""}
-    if torch.cuda.is_available() and _can_compute("cuda"):
+    # On AMD's GPUs PyTorch calls itself cuda, too; it has no CUDA then.
+    if torch.version.cuda and torch.cuda.is_available() and _can_compute("cuda"):
         found["cuda"] = torch.cuda.get_device_name(0)
     if backends.mps.is_available() and _can_compute("mps"):
         found["metal"] = backends.mps.get_name()
@@ -109,6 +113,17 @@ def _can_compute(device: str) -> bool:
         return bool((torch.ones(2, device=device) * 2).cpu().sum() == 4)
     except RuntimeError:
         return False
+
+
+def drivers(device: str) -> dict[str, str]:
+    """Return the versions of what stands between PyTorch and a device, by name."""
+    if device != "cuda":
+        return {}
+    found = {"CUDA": torch.version.cuda}
+    if cudnn := backends.cudnn.version():
+        unit = 10_000 if cudnn >= 90_000 else 1_000
+        found["cuDNN"] = f"{cudnn // unit}.{cudnn % unit // 100}"
+    return found
 
 
 def reset(device: str, seed: int) -> None:
@@ -130,6 +145,7 @@ def reset(device: str, seed: int) -> None:
         torch.cuda.manual_seed_all(seed)
     elif device == "metal":
         torch.mps.manual_seed(seed)
+        torch.set_warn_always(True)  # of each fall-back, not of the first one alone
 
 
 def _set_precision() -> None:
@@ -167,6 +183,13 @@ def to_numpy(value: Any) -> tuple[str, Any] | None:
     name = str(value.dtype).partition(".")[2]
     dense = value.detach().to(_WIDER.get(value.dtype, value.dtype))
     return name, dense.numpy(force=True)
+
+
+def locate(value: Any) -> str | None:
+    """Return the device that a tensor is on, or None for anything else."""
+    if not isinstance(value, torch.Tensor):
+        return None
+    return _DEVICES.get(value.device.type, value.device.type)
 
 
 def _is_dense(value: torch.Tensor) -> bool:

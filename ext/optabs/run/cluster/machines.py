@@ -27,6 +27,7 @@ class Offer:
     framework_version: str
     python_version: str
     device_name: str
+    driver: str
 
     @property
     def resource(self) -> str:
@@ -156,5 +157,6 @@ def join_targets(
             ClusterSpec(scheduler, offer.identity),
             method=offer.method,
             wanted_version=offer.framework_version,
+            driver=offer.driver,
         )
     return list(found.values()), notices

@@ -360,6 +360,7 @@ class _ClusterRun:
             framework_version=batch.framework_version,
             python_version=batch.python_version,
             device_name=share.offer.device_name,
+            drivers=share.offer.driver,
             precision=batch.precision,
             ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )

@@ -96,6 +96,7 @@ def _make_offer(target: Target, device_name: str) -> Offer:
         target.framework_version,
         target.python_version,
         device_name,
+        target.driver,
     )
 
 
@@ -191,6 +192,7 @@ class ShareService(distributed.WorkerPlugin):
                     target.precision,
                     jobs,
                     tuple(order["apis"]),
+                    target.driver,
                 )
         return None
 

@@ -35,8 +35,13 @@ def devices():
     return {"cpu": ""}
 
 
+def drivers(device):
+    return {} if device == "cpu" else {"Runtime": "7.1"}
+
+
 def reset(device, seed):
     ff.set_default_dtype(ff.float32)
+    ff.set_default_device(device)
     ff.seed(seed)
 
 
@@ -46,6 +51,10 @@ def describe_state():
 
 def to_numpy(value):
     return (value.dtype, _Dense(value)) if isinstance(value, ff.Array) else None
+
+
+def locate(value):
+    return value.device if isinstance(value, ff.Array) else None
 
 
 def synchronize():

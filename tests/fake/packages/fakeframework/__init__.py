@@ -10,6 +10,7 @@ import warnings
 float32, float64, int32, int64, bool_ = "float32", "float64", "int32", "int64", "bool"
 
 _default_dtype = float32
+_default_device = "cpu"
 _generator = _random.Random(0)
 
 
@@ -18,6 +19,7 @@ class Array:
 
     def __init__(self, data, dtype, origins=()):
         self.dtype = dtype
+        self.device = _default_device
         self.origins = origins  # (array that it was made of, slope) pairs
         self.data = _map(lambda number: _round(number, dtype), data)
 
@@ -81,6 +83,13 @@ def sum(x):  # noqa: A001
     return Array(math.fsum(_list_leaves(x.data)), x.dtype)
 
 
+def move(x, device):
+    """Return `x` on another device."""
+    moved = Array(x.data, x.dtype)
+    moved.device = device
+    return moved
+
+
 def detach(x):
     """Return `x` as a constant: no gradient goes through it."""
     return Array(x.data, x.dtype)
@@ -114,6 +123,11 @@ class Scale:
 def set_default_dtype(dtype):
     global _default_dtype
     _default_dtype = dtype
+
+
+def set_default_device(device):
+    global _default_device
+    _default_device = device
 
 
 def seed(number):
