@@ -13,6 +13,7 @@ from optabs.cli.check import add_check
 from optabs.cli.envs import add_envs
 from optabs.cli.evidence import add_evidence
 from optabs.cli.importing import add_import
+from optabs.cli.live import add_live
 from optabs.cli.verify import add_verify
 from optabs.errors import OptabsError
 from optabs.version import __version__
@@ -55,6 +56,6 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"optabs {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_verify, add_check, add_evidence, add_import, add_envs):
+    for add in (add_verify, add_live, add_check, add_evidence, add_import, add_envs):
         add(commands)
     return parser
