@@ -1,8 +1,8 @@
-"""Running a plan beside the process that wants it, so that Sphinx can read (and fork) meanwhile.
+"""Running plans beside the process that wants it, so that Sphinx can read (and fork) meanwhile.
 
-``python -m optabs.background`` reads a pickled `Work` from its input, stores records in the
-ledger as they come, and says on its output, one JSON object a line, how far it is. When its input
-ends, so does it: whoever started it is gone.
+``python -m optabs.background`` reads pickled `Work` from its input, stores records in the ledger
+as they come, and says on its output, one JSON object a line, how far it is. When its input ends,
+so does it: whoever started it is gone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Plan
 from optabs.run.pool import Event, Finished, Started, Unavailable
-from optabs.run.targets import REFERENCE
+from optabs.run.targets import REFERENCE, Target
+from optabs.run.warm import WarmWorkers
 from optabs.verify import run_plan
 
 
@@ -38,13 +39,14 @@ class Work:
     plan: Plan
     registry: Registry
     ledger: Path
+    warm: tuple[Target, ...] = ()
+    """What is to have a worker that waits for more, now and from now on."""
 
 
-class BackgroundRun:
-    """A plan that is being run by another process."""
+class Background:
+    """A process that runs one plan after the other."""
 
-    def __init__(self, work: Work) -> None:
-        self.plan = work.plan
+    def __init__(self) -> None:
         source = str(Path(__file__).parent.parent)
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
@@ -54,38 +56,50 @@ class BackgroundRun:
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for us, who then end it
         )
+
+    def start(self, work: Work) -> BackgroundRun:
+        """Begin with a plan; all that was begun before must have ended."""
         assert self._process.stdin is not None
-        # It stays open: its end tells that we are gone.
-        pickle.dump(replace(work, plan=_reduce_plan(work.plan)), self._process.stdin)
-        self._process.stdin.flush()
+        # Who has gone before is told of when somebody waits.
+        with contextlib.suppress(BrokenPipeError):
+            # It stays open: its end tells that we are gone.
+            pickle.dump(replace(work, plan=_reduce_plan(work.plan)), self._process.stdin)
+            self._process.stdin.flush()
+        return BackgroundRun(self._process, work.plan)
+
+    def stop(self) -> None:
+        """End the process; what it has finished is in the ledger."""
+        self._process.terminate()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()  # it must not wait for a reader
+        self._process.wait()
+
+
+@dataclass(frozen=True)
+class BackgroundRun:
+    """A plan that is being run by another process."""
+
+    process: subprocess.Popen[bytes]
+    plan: Plan
 
     def wait(self) -> Iterator[dict[str, Any]]:
         """Yield what is said until all is run: ``{"started": ...}``, ``{"finished": ...}``.
 
         Unavailable frameworks are noted in the plan. ``{"failed": text}`` tells why it gave up;
-        the last item, ``{"ended": status}``, how the process ended.
+        the last item, ``{"ended": status}``, how it ended.
         """
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
             message = json.loads(line)
             if "unavailable" in message:
                 framework, device, reason = message["unavailable"]
                 self.plan.unavailable[framework, device] = reason
             yield message
-        status = self._process.wait()
-        self._close()
-        yield {"ended": status}
-
-    def stop(self) -> None:
-        """End the process; what it has finished is in the ledger."""
-        self._process.terminate()
-        self._close()  # it must not wait for a reader
-        self._process.wait()
-
-    def _close(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                stream.close()
+            if "ended" in message:
+                return
+        yield {"ended": self.process.wait()}
 
 
 def _reduce_plan(plan: Plan) -> Plan:
@@ -128,17 +142,21 @@ class _Speaker(threading.Thread):
                 os.write(1, json.dumps(message).encode() + b"\n")
 
 
-def _watch_input() -> None:
-    """Interrupt the main thread when the input ends."""
-    main_thread = threading.main_thread().ident
-    assert main_thread is not None
+class _Listener(threading.Thread):
+    """Reads what is to be done, and interrupts the main thread when the input ends."""
 
-    def watch() -> None:
-        while os.read(0, 1):
-            pass
+    def __init__(self) -> None:
+        super().__init__(name="optabs-listener", daemon=True)
+        self.works: queue.SimpleQueue[Work] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """See Thread."""
+        with contextlib.suppress(EOFError):
+            while True:
+                self.works.put(pickle.load(sys.stdin.buffer))  # noqa: S301 - from our own parent
+        main_thread = threading.main_thread().ident
+        assert main_thread is not None
         signal.pthread_kill(main_thread, signal.SIGTERM)
-
-    threading.Thread(target=watch, name="optabs-watch", daemon=True).start()
 
 
 def _interrupt_once(*_: object) -> None:
@@ -147,26 +165,37 @@ def _interrupt_once(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> int:
-    """Run the work that comes in; returns the exit status."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupt_once)
-    work: Work = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
-    _watch_input()
-    speaker = _Speaker()
-    speaker.start()
+def _run(work: Work, warm: WarmWorkers, speaker: _Speaker) -> int:
+    for target in work.warm:
+        warm.start(target)
     try:
         with Ledger(work.ledger) as ledger:
-            run_plan(work.plan, work.registry, ledger, speaker.watch)
-    except KeyboardInterrupt:
-        return 130  # what has finished is stored
+            run_plan(work.plan, work.registry, ledger, speaker.watch, warm)
     except OptabsError as error:
         speaker.say({"failed": str(error)})
         return 1
+    return 0
+
+
+def main() -> int:
+    """Run the work that comes in until there is no more; returns the exit status."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt_once)
+    listener, speaker = _Listener(), _Speaker()
+    listener.start()
+    speaker.start()
+    try:
+        with WarmWorkers() as warm:
+            while True:
+                work = listener.works.get()
+                if work.warm:
+                    warm.keeps, warm.size = True, len(work.warm)
+                speaker.say({"ended": _run(work, warm, speaker)})
+    except KeyboardInterrupt:
+        return 130  # what has finished is stored
     finally:
         speaker.say(None)
         speaker.join()
-    return 0
 
 
 if __name__ == "__main__":

@@ -117,6 +117,20 @@ class Report:
             key = (judgement.check.op.place, judgement.check.variant.framework)
             self._by_variant.setdefault(key, []).append(judgement)
 
+    def join(self, newer: Report, ops: Iterable[Op]) -> Report:
+        """Return what is known of some ops when only a part was judged anew."""
+        current = {id(op) for op in ops}
+        judged = {id(judgement.check.op) for judgement in newer.judgements}
+        kept = [
+            judgement for judgement in self.judgements if id(judgement.check.op) in current - judged
+        ]
+        return Report(
+            kept + newer.judgements,
+            {**self.apis, **newer.apis},
+            newer.tally,
+            {**self.unavailable, **newer.unavailable},
+        )
+
     def find_disagreement(self, op: Op, case: Case, device: str) -> Disagreement | None:
         """Return how far apart the frameworks are in a case on a device.
 

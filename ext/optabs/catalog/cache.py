@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -55,6 +55,28 @@ class EntryCache:
             new.write_bytes(key + pickle.dumps(entries, pickle.HIGHEST_PROTOCOL))
             new.replace(kept)
         return entries
+
+
+class EntryMemory:
+    """Entries as this process has read them: of a file that is the same, the very same objects."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Path, tuple[bytes, list[Entry]]] = {}
+
+    def load_files(self, files: Iterable[Path], root: Path) -> Iterator[Entry]:
+        """Yield the entries of some files, and forget all others; see `load_file`."""
+        known, self._entries = self._entries, {}
+        for file in files:
+            try:
+                raw = file.read_bytes()
+            except OSError:
+                yield from load_file(file, root)
+                continue
+            found = known.get(file)
+            if found is None or found[0] != raw:
+                found = (raw, load_bytes(raw, file, root))
+            self._entries[file] = found
+            yield from found[1]
 
 
 def _list_code() -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -184,7 +185,8 @@ class _Lane(threading.Thread):
                 reason = f"its interpreter {batch.spec.python} cannot be started: {error.strerror}"
                 self.emit(Unavailable(batch, reason))
                 return
-            with worker:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(worker)
                 try:
                     device_name = self.await_ready(worker, batch)
                     if device_name is None:
@@ -192,6 +194,10 @@ class _Lane(threading.Thread):
                     conversation = _Conversation(worker, batch, device_name, self.emit)
                     conversation.run(todo, retried)
                     conversation.look_up(apis)
+                    with self.lock:
+                        if not self.stopped.is_set():
+                            stack.pop_all()
+                            self.pool.warm.give_back(batch.spec, worker)
                 except (WorkerDied, TimeoutError) as error:
                     # Nothing was running: the worker fell over by itself, or was spoiled.
                     idle = len(todo) + len(apis) == left
@@ -206,6 +212,8 @@ class _Lane(threading.Thread):
 
     def await_ready(self, worker: WorkerProcess, batch: Batch) -> str | None:
         """Return the device's name, or None after reporting why there will be no worker."""
+        if worker.device_name is not None:
+            return worker.device_name
         limit = self.pool.start_seconds
         try:
             message = worker.receive(limit)
@@ -222,7 +230,8 @@ class _Lane(threading.Thread):
                 self.emit(Unavailable(batch, reason, worker.read_stack() + printed))
             return None
         if "ready" in message:
-            return str(message["ready"]["device_name"])
+            worker.device_name = str(message["ready"]["device_name"])
+            return worker.device_name
         permanent = "device" in message
         reason = str(message.get("failed", message))
         self.emit(
@@ -260,7 +269,7 @@ class _Conversation:
         Raises:
             WorkerDied, TimeoutError: the worker must be replaced before anything else is run.
         """
-        sent = done = 0
+        sent = 0
         while todo:
             # The worker always has the next job at hand, too, so that it need not wait for it.
             for job in list(todo)[sent:2]:
@@ -279,7 +288,7 @@ class _Conversation:
                 self.end(todo, Outcome.TIMED_OUT, "TimeLimit", message, begun)
                 raise
             except WorkerDied as error:
-                if done and job.key not in retried:
+                if self.worker.has_run and job.key not in retried:
                     retried.add(job.key)
                     raise
                 message = f"the worker {error} while it ran this example"
@@ -288,7 +297,7 @@ class _Conversation:
             self.emit(Finished(self.batch, record))
             todo.popleft()
             sent -= 1
-            done += 1
+            self.worker.has_run = True
 
     def look_up(self, apis: deque[str]) -> None:
         """Look API names up, taking from `apis` what is known or cannot be known.

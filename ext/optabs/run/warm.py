@@ -1,4 +1,4 @@
-"""Workers that are started before their jobs are known, since frameworks take seconds to import."""
+"""Workers that run before their jobs are known, since frameworks take seconds to import."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class WarmWorkers:
     """A few started workers. Those that nobody takes end with the `with` statement."""
 
     size: int = field(default_factory=lambda: os.cpu_count() or 1)
+    keeps: bool = False
+    """Whether a worker that has done its work is kept for more."""
     _workers: dict[WorkerSpec, WorkerProcess] = field(default_factory=dict)
 
     def start(self, target: Target) -> None:
@@ -27,7 +29,18 @@ class WarmWorkers:
 
     def take(self, spec: WorkerSpec) -> WorkerProcess | None:
         """Hand over a worker that was started, if there is one."""
-        return self._workers.pop(spec, None)
+        worker = self._workers.pop(spec, None)
+        if worker and not worker.is_alive():
+            worker.close()
+            return None
+        return worker
+
+    def give_back(self, spec: WorkerSpec, worker: WorkerProcess) -> None:
+        """Keep a worker that waits for requests, or end it."""
+        if self.keeps and spec not in self._workers:
+            self._workers[spec] = worker
+        else:
+            worker.close()
 
     def __enter__(self) -> WarmWorkers:
         return self

@@ -70,6 +70,10 @@ class WorkerProcess:
         Raises:
             OSError: the interpreter cannot be started.
         """
+        self.device_name: str | None = None
+        """What it called its device when it was ready; None before."""
+        self.has_run = False
+        """Whether examples have run in it."""
         self.scratch = Path(tempfile.mkdtemp(prefix="optabs-")).resolve()
         try:
             (self.scratch / "tmp").mkdir()
@@ -166,6 +170,10 @@ class WorkerProcess:
         except OSError:  # it reads no more; what it still said is worth reading
             self._outgoing.clear()
         self._selector.unregister(self._requests)
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
 
     def describe_end(self) -> str:
         """Return how the process ended, e.g. ``killed by SIGSEGV``."""

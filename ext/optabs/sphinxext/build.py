@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,8 @@ from pathlib import Path
 import jinja2
 
 from optabs.apis import list_api_faults
-from optabs.background import BackgroundRun, Work
+from optabs.background import Background, BackgroundRun, Work
+from optabs.catalog.cache import EntryMemory
 from optabs.catalog.model import Case, Catalog, Entry, Op, Variant
 from optabs.categories import Category, list_categories, write_line
 from optabs.errors import Fault, Place
@@ -46,6 +47,7 @@ class Build:
         self,
         project: Project,
         registry: Registry,
+        memory: EntryMemory,
         catalog: Catalog,
         faults: list[Fault],
         jinja: jinja2.Environment,
@@ -53,12 +55,18 @@ class Build:
     ) -> None:
         self.project = project
         self.registry = registry
+        self.memory = memory
         self.catalog = catalog
         self.faults = faults
         self.jinja = jinja
         self.links = links
         self.targets: list[Target] = []
         self.report: Report | None = None
+        self.is_live = False
+        """Whether the process goes on after this build, to build what changes."""
+        self.watch: Callable[[str], None] = lambda name: None
+        """Is told of each example that begins."""
+        self.background: Background | None = None
         self.run: BackgroundRun | None = None
         self.written: set[str] = set()
         """The documents that this build has written."""
@@ -68,18 +76,27 @@ class Build:
         self.used_patterns: list[str] = []
         """`exclude_patterns` as the project has it, and while Sphinx looks for documents."""
         self._plan: Plan | None = None
+        self._options = Options()
+        self._changed: set[str] = set()
+        """The files that have changed since the build before, in a live one."""
         self._started = time.monotonic()
         self._tally = Tally()
         self.pages: dict[Path, Entry] = {}
         """The entry that each file's page shows: of a list, the first one that is an op."""
-        for entry in catalog.entries:
-            if entry.path not in self.pages or self.pages[entry.path].op is None:
-                self.pages[entry.path] = entry
-        self._ops = {entry.file: entry.op for entry in self.pages.values() if entry.op}
+        self._ops: dict[str, Op] = {}
         self._codes: dict[tuple[Place, str, str], str | None] = {}
+        self._claims: dict[str, str] = {}
         self._contexts: dict[tuple[str, str], Context] = {}
         self._digests: dict[str, str] = {}
         self._pictures: dict[str, list[Picture]] = {}
+        self._list_pages()
+
+    def _list_pages(self) -> None:
+        self.pages.clear()
+        for entry in self.catalog.entries:
+            if entry.path not in self.pages or self.pages[entry.path].op is None:
+                self.pages[entry.path] = entry
+        self._ops = {entry.file: entry.op for entry in self.pages.values() if entry.op}
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -89,13 +106,17 @@ class Build:
         """Make the plan and start running what the ledger does not know."""
         project = self.project
         self.targets = find_targets(self.registry, selected, project.environments, project.cache)
+        self._options = Options(time_limit=time_limit)
+        self._run_ops(self.catalog.ops, ledger, evidence)
+
+    def _run_ops(self, ops: Iterable[Op], ledger: Ledger, evidence: Evidence) -> None:
         plan = make_plan(
-            self.catalog.ops,
+            ops,
             self.registry,
             self.targets,
-            find_reference(self.registry, project.cache),
+            find_reference(self.registry, self.project.cache),
             ledger,
-            Options(time_limit=time_limit),
+            self._options,
             evidence=evidence,
         )
         for check in plan.checks:
@@ -105,7 +126,29 @@ class Build:
         self._tally.reused = plan.count_known()
         self._plan = plan
         if plan.batches:
-            self.run = BackgroundRun(Work(plan, self.registry, project.ledger))
+            self.background = self.background or Background()
+            self.run = self.background.start(Work(plan, self.registry, self.project.ledger))
+
+    def update(self, catalog: Catalog, faults: list[Fault], ledger: Ledger) -> None:
+        """Take over a changed catalogue, and start running what has changed.
+
+        Entries of files that have not changed must be the very same objects as before.
+        """
+        self._started, self._tally = time.monotonic(), Tally()
+        names, known = self._names.keys(), {id(entry) for entry in self.catalog.entries}
+        changed = [entry for entry in catalog.entries if id(entry) not in known]
+        self.catalog, self.faults = catalog, faults
+        self._list_pages()
+        for name in ("_names", "symbols", "categories", "_category_of", "_navigations"):
+            self.__dict__.pop(name, None)
+        if self._names.keys() != names:
+            self._claims.clear()
+        self._changed = {entry.file for entry in changed}
+        for file in self._changed:
+            self._claims.pop(file, None)
+        for key in [key for key in self._codes if key[0].file in self._changed]:
+            del self._codes[key]
+        self._run_ops((entry.op for entry in changed if entry.op), ledger, self.plan.evidence)
 
     @property
     def plan(self) -> Plan:
@@ -131,22 +174,31 @@ class Build:
                 yield f"!{message['failed']}"
             elif message.get("ended") and not said:
                 yield f"!the process that runs examples ended with status {message['ended']}"
+                self.stop()
         self.run = None
 
     def stop(self) -> None:
         """End what runs."""
         self.links.stop()
-        if self.run is not None:
-            self.run.stop()
-            self.run = None
+        self.run = None
+        if self.background is not None:
+            self.background.stop()
+            self.background = None
+
+    def list_changed(self) -> list[Path]:
+        """Return the files of the entries that have changed since the build before."""
+        return [path for path, entry in self.pages.items() if entry.file in self._changed]
 
     def judge(self, ledger: Ledger) -> Report:
         """Judge all that has been run."""
         self._tally.seconds = time.monotonic() - self._started
-        self.report = judge_plan(self.plan, ledger, self._tally)
-        self._contexts.clear()
-        self._digests.clear()
-        self._pictures.clear()
+        report = judge_plan(self.plan, ledger, self._tally)
+        self.report = self.report.join(report, self.catalog.ops) if self.report else report
+        for file in ("", *self._changed):
+            self._digests.pop(file, None)
+            self._pictures.pop(file, None)
+        for key in [key for key in self._contexts if key[0] in ("", *self._changed)]:
+            del self._contexts[key]
         return self.report
 
     # --- claims -----------------------------------------------------------------------------------
@@ -214,6 +266,11 @@ class Build:
 
     def hash_claims(self, entry: Entry) -> str:
         """Return a hash of all that a page claims."""
+        if entry.file not in self._claims:
+            self._claims[entry.file] = self._hash_claims(entry)
+        return self._claims[entry.file]
+
+    def _hash_claims(self, entry: Entry) -> str:
         parts: list[object] = [repr(entry.data)]
         parts += [str(fault) for fault in self.list_faults(entry)]
         if entry.op:

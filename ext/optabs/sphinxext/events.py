@@ -15,6 +15,7 @@ from sphinx.util import logging
 from sphinx.util.display import status_iterator
 from sphinx.util.matching import get_matching_files
 
+from optabs.catalog.cache import EntryMemory
 from optabs.catalog.load import SUFFIX, find_files
 from optabs.catalog.model import Catalog
 from optabs.errors import Fault, LedgerError, OptabsError, Place, suggest_name
@@ -145,12 +146,14 @@ def on_builder_inited(app: Sphinx) -> None:
         project, excluded = _claim_files(app.config, project)
         registry = project.load_registry()
         selected = registry.select(os.environ.get("FRAMEWORKS"))
-        catalog, faults = project.load_catalog(registry)
+        memory = EntryMemory()
+        catalog, faults = project.check(memory.load_files(project.catalog, project.root), registry)
         evidence = project.read_evidence()
         faults += [*_list_pageless(catalog), *evidence.faults]
         build = Build(
             project,
             registry,
+            memory,
             catalog,
             faults,
             make_jinja(app),
@@ -164,13 +167,32 @@ def on_builder_inited(app: Sphinx) -> None:
     assert isinstance(domain, OpDomain)
     domain.build = build
     build.has_navigation = browse.has_navigation(app.builder)
-    # Only while Sphinx looks for documents: every change of the setting itself makes it read all.
     build.kept_patterns = app.config.exclude_patterns
-    build.used_patterns = [*build.kept_patterns, *map(_escape_pattern, excluded)]
-    app.config.exclude_patterns = build.used_patterns
+    _leave_out(app, build, excluded)
     build.links.start({key for op in catalog.ops for key in op.variants})
     for fault in faults:
         _warn(app, fault)
+
+
+def _update(app: Sphinx, build: Build) -> None:
+    """Take over what has changed in the catalogue since the last build of this process."""
+    with _report_errors():
+        project, excluded = _claim_files(app.config, _open_project(app))
+        entries = build.memory.load_files(project.catalog, project.root)
+        catalog, faults = project.check(entries, build.registry)
+        faults += [*_list_pageless(catalog), *build.plan.evidence.faults]
+        with Ledger(project.ledger) as ledger:
+            build.update(catalog, faults, ledger)
+    _leave_out(app, build, excluded)
+
+
+def _leave_out(app: Sphinx, build: Build, excluded: list[str]) -> None:
+    """Have Sphinx leave files out, only while it looks for documents.
+
+    Every change of the setting itself would make it read all.
+    """
+    build.used_patterns = [*build.kept_patterns, *map(_escape_pattern, excluded)]
+    app.config.exclude_patterns = build.used_patterns
 
 
 def _claim_files(config: Config, project: Project) -> tuple[Project, list[str]]:
@@ -246,12 +268,18 @@ def on_env_get_outdated(
     """Read a page again when its snippets change though its file does not."""
     build = get_build(env)
     app.config.exclude_patterns = build.kept_patterns
-    if build.report is not None:  # a further build by the same process: begin anew
-        on_builder_inited(app)
+    if build.report is not None:  # a further build by the same process
+        if build.is_live:
+            _update(app, build)
+        else:
+            on_builder_inited(app)
         env.find_files(app.config, app.builder)
-        added &= env.found_docs
         build = get_build(env)
         app.config.exclude_patterns = build.kept_patterns
+        added |= env.found_docs - env.all_docs.keys()
+        removed |= env.all_docs.keys() - env.found_docs
+        added &= env.found_docs
+        changed &= env.found_docs
     data = env.domains["op"].data
     entries = {find_docname(env, path): entry for path, entry in build.pages.items()}
     pages = [
@@ -273,16 +301,22 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     failures = list_failures(report, app.config.optabs_fail_on)
     for fault in [*failures, *build.list_api_faults()]:
         _warn(app, fault)
+    if build.is_live:  # the rest of the pages can wait
+        pages = {find_docname(env, path) for path in build.list_changed()}
+        return sorted(pages & env.found_docs)
     file = _find_pages_file(app)
     known = read_pages(file)
-    changed = {
-        docname
-        for docname, digest in _hash_pages(env, build).items()
-        if known.get(docname) != digest
-    }
+    changed = list_outdated(app, build)
     # If writing is interrupted, it is not known what they show.
     write_pages(file, {docname: known[docname] for docname in known.keys() - changed})
     return sorted(changed)
+
+
+def list_outdated(app: Sphinx, build: Build) -> set[str]:
+    """Return the documents whose pages do not show what they would show today."""
+    known = read_pages(_find_pages_file(app))
+    digests = _hash_pages(app.env, build)
+    return {docname for docname, digest in digests.items() if known.get(docname) != digest}
 
 
 def _find_pages_file(app: Sphinx) -> Path:
@@ -323,6 +357,7 @@ def _wait(app: Sphinx, build: Build) -> None:
             if name.startswith("!"):
                 logger.warning(name[1:], type="optabs", subtype="run")
             else:
+                build.watch(name)
                 yield name
 
     names: Iterable[str] = list_names()
@@ -377,7 +412,8 @@ def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
     build = domain.build if isinstance(domain, OpDomain) else None
     if build is None:
         return
-    build.stop()
+    if not build.is_live:
+        build.stop()
     app.config.exclude_patterns = build.used_patterns
     report = build.report
     if exception is not None or report is None:
