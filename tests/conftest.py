@@ -192,7 +192,7 @@ class Live:
         """Where its pages are."""
         return self.project.folder / "_build/live"
 
-    def wait_for(self, text: str, count: int = 1, seconds: float = COMMAND_SECONDS) -> None:
+    def wait_for(self, text: str, count: int = 1, seconds: float = 60) -> None:
         """Wait until so many lines with a text have been said."""
         deadline = time.monotonic() + seconds
         while sum(text in line for line in self.lines) < count:

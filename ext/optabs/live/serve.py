@@ -15,7 +15,6 @@ import uvicorn
 
 from optabs.errors import OptabsError
 from optabs.live.board import Board
-from optabs.live.engine import Engine
 from optabs.live.server import make_app
 from optabs.live.session import Session
 from optabs.live.watch import watch_project
@@ -64,8 +63,7 @@ async def _serve(project: Project, listener: socket.socket, open_browser: bool) 
     output = project.build / "live"
     output.mkdir(parents=True, exist_ok=True)
     board = Board()
-    engine = Engine(project.root, output)
-    session = Session(engine, board, project.root, output, _say)
+    session = Session(board, project.root, output, _say)
     app = make_app(board, session, [output, project.build / "html"], secrets.token_urlsafe())
     server = _Server(
         uvicorn.Config(
@@ -92,17 +90,14 @@ async def _serve(project: Project, listener: socket.socket, open_browser: bool) 
     _say(f"{address} shows the site, and what is saved; Ctrl-C ends it")
     if open_browser:
         loop.run_in_executor(None, webbrowser.open, address)
-    try:
-        async with asyncio.TaskGroup() as group:
-            others = [
-                group.create_task(session.talk()),
-                group.create_task(watch_project(project, session.save)),
-            ]
-            await server.serve(sockets=[listener])
-            for task in others:
-                task.cancel()
-    finally:
-        await engine.stop()
+    async with asyncio.TaskGroup() as group:
+        others = [
+            group.create_task(session.talk()),
+            group.create_task(watch_project(project, session.save)),
+        ]
+        await server.serve(sockets=[listener])
+        for task in others:
+            task.cancel()
     _say("ended")
 
 

@@ -24,10 +24,8 @@ _LISTED = 4
 class Session:
     """Builds what was saved and runs what was edited. `talk` must be running."""
 
-    def __init__(
-        self, engine: Engine, board: Board, root: Path, output: Path, say: Callable[[str], None]
-    ) -> None:
-        self._engine = engine
+    def __init__(self, board: Board, root: Path, output: Path, say: Callable[[str], None]) -> None:
+        self._engine = Engine(root, output, self._hear)
         self._board = board
         self._root = root
         self._assets = Assets(output / "_static")
@@ -53,7 +51,13 @@ class Session:
         return await future
 
     async def talk(self) -> None:
-        """Keep an engine going, for ever."""
+        """Keep an engine going, for ever; when this is cancelled it ends."""
+        try:
+            await self._talk()
+        finally:
+            await self._engine.stop()
+
+    async def _talk(self) -> None:
         while True:
             await self._engine.start()
             has_built = False
@@ -69,12 +73,9 @@ class Session:
                     continue  # the new one builds all, what was saved meanwhile included
             # To try the same again would give the same.
             while not self._saved:
-                await self._wait()
+                await self._wake.wait()
+                self._wake.clear()
                 self._refuse_runs()
-
-    async def _wait(self) -> None:
-        await self._wake.wait()
-        self._wake.clear()
 
     async def _answer(self) -> None:
         if self._saved:
@@ -82,17 +83,18 @@ class Session:
         elif self._runs:
             await self._run(*self._runs.popleft())
         else:
-            await self._wait()
+            await self._engine.wait(asyncio.create_task(self._wake.wait()))
+            self._wake.clear()
 
     async def _build(self, paths: set[str]) -> None:
         self._saved = set()
         self._board.show(building=True, progress="")
         asked = time.perf_counter()
-        built = await self._engine.ask({"build": sorted(paths)}, "built", self._show_progress)
+        built = await self._engine.ask({"build": sorted(paths)}, "built")
         seconds = time.perf_counter() - asked
         messages = tuple(Message(**each) for each in built["messages"])
         if built["ok"]:
-            self._board.note_written(built["pages"], everything=self._assets.have_changed())
+            self._note_written(built["pages"])
         # What was saved meanwhile is built next: pages need not flicker.
         self._board.show(building=bool(self._saved), progress="", ok=built["ok"], messages=messages)
         self._say(f"{_describe(built, self._list_names(paths))}, {seconds:.2f} s")
@@ -107,7 +109,7 @@ class Session:
         if future.cancelled():
             return
         try:
-            ran = await self._engine.ask({"run": request}, "ran", self._show_progress)
+            ran = await self._engine.ask({"run": request}, "ran")
         except EngineEnded:
             _settle(future, "The engine ended while it ran this. It is being started anew.")
             raise
@@ -117,10 +119,17 @@ class Session:
         what = f"{request['page']}, {request['framework']}: {request['case']}"
         self._say(f"ran {what}: {ran.get('problem') or ran['label']}")
 
-    def _show_progress(self, text: str) -> None:
-        if time.monotonic() - self._told > _PROGRESS_SECONDS:
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        """Note what the engine says between answers."""
+        if "progress" in message and time.monotonic() - self._told > _PROGRESS_SECONDS:
             self._told = time.monotonic()
-            self._board.show(progress=text)
+            self._board.show(progress=message["progress"])
+        elif "published" in message:  # the lists of ops, say, some time after the ops themselves
+            self._note_written(message["published"]["pages"])
+            self._board.show()
+
+    def _note_written(self, pages: list[str]) -> None:
+        self._board.note_written(pages, everything=self._assets.have_changed())
 
     def _report(self, end: EngineEnded) -> None:
         if end.status == RESTART:
