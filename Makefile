@@ -4,6 +4,7 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 SPHINXOPTS ?=
+LIVEOPTS ?=
 PYTEST_OPTIONS ?=
 
 VENV := .venv
@@ -13,7 +14,7 @@ SPHINX := $(RUN) -m sphinx -d _build/doctrees $(SPHINXOPTS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := html
-.PHONY: help html check verify envs test test-fast lint bench mutation clean distclean
+.PHONY: help html live check verify envs test test-fast lint bench mutation clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,6 +23,10 @@ html: $(VENV)/installed ## build the site in _build/html, running whatever has n
 	@$(OPTABS) envs
 	@$(SPHINX) -b html . _build/html
 	@echo "next: open _build/html/index.html"
+
+live: $(VENV)/installed ## serve the site on this machine, building and verifying what is saved
+	@$(OPTABS) envs
+	@$(OPTABS) live $(LIVEOPTS)
 
 check: $(VENV)/installed ## check the catalogue and its conventions without running anything
 	@$(OPTABS) check --conventions
@@ -48,6 +53,7 @@ bench: $(VENV)/installed ## measure what Optabs costs, as ratios
 	@$(OPTABS) envs --framework torch
 	@$(RUN) bench/execute.py
 	@$(RUN) bench/render.py
+	@$(RUN) bench/live.py
 
 mutation: $(VENV)/installed-mutation ## count the faults that the tests of comparing and judging notice
 	@$(RUN) bench/mutate.py

@@ -1,4 +1,4 @@
-"""The live site in Chromium: what is saved is seen, what is wrong is said, what is edited is run."""
+"""The live site in Chromium: what is saved is seen, what is wrong said, what is edited run."""
 
 from __future__ import annotations
 
@@ -236,8 +236,9 @@ def test_the_editor_is_named_and_explained(open_live):
     page = open_live("ops/sine.html#fake")
     example = edit(page, "fake-plain", "x")
     area = example.get_by_role("textbox", name="plain")
-    assert area.get_attribute("aria-describedby")
-    expect(area).to_have_accessible_description("Ctrl+Enter runs it. Tab indents; press Escape first to leave with Tab.")
+    expect(area).to_have_accessible_description(
+        "Ctrl+Enter runs it. Tab indents; press Escape first to leave with Tab."
+    )
 
 
 STEAL = """async ([address, body]) => {
