@@ -8,8 +8,9 @@ input and writes messages a line to its output, in JSON:
 
 A build answers as soon as the pages whose sources changed are written. The rest (lists of all ops,
 the search index, exports) is written by a fork while nothing else is asked for, which then says
-``{"published": {"pages": [...]}}``; the next request ends it. Exit status 3 asks for a new process,
-since what cannot be loaded twice has changed. The end of the input is the end.
+``{"published": {"pages": [...]}}``, with a `problem` where it failed; the next request ends it.
+Exit status 3 asks for a new process, since what cannot be loaded twice has changed. The end of the
+input is the end.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from sphinx.util.build_phase import BuildPhase
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 from sphinx.util.logging import (
     NAMESPACE,
-    WarningLogRecordTranslator,
+    SafeEncodingWriter,
+    WarningStreamHandler,
     WarningSuppressor,
     pending_warnings,
 )
@@ -98,7 +100,6 @@ class LiveSite:
         self._build.watch = lambda name: say({"progress": name})
         handler = _Handler(self._note_complaint)
         handler.addFilter(WarningSuppressor(self.app))
-        handler.addFilter(WarningLogRecordTranslator(self.app))
         logging.getLogger(NAMESPACE).addHandler(handler)
         self.app.connect("env-purge-doc", lambda app, env, docname: self._forget(docname))
         self.app.build()
@@ -152,6 +153,8 @@ class LiveSite:
         known = set(app.env.found_docs)
         with pending_warnings():
             updated = set(builder.read())
+        # Sphinx keeps the pickled form of what it has written, and would write that again.
+        app.env._pickled_doctree_cache.clear()
         removed = known - app.env.found_docs
         for docname in removed:
             Path(builder.get_output_path(docname)).unlink(missing_ok=True)
@@ -177,6 +180,13 @@ class LiveSite:
         app.env.check_consistency()
         written = self._unpublished | list_outdated(app, self._build)
         written &= app.env.found_docs
+        # The styles and scripts of single pages, which Sphinx would give to all.
+        builder._css_files[:], builder._js_files[:] = (
+            builder._orig_css_files,
+            builder._orig_js_files,
+        )
+        app.registry.css_files.clear()
+        app.registry.js_files.clear()
         before = {docname: self._read_page(docname) for docname in written}
         builder.write((), written)
         builder.finish()
@@ -297,18 +307,23 @@ class LiveSite:
         if getattr(record, "type", "") == "optabs":
             return  # `list_messages` has it with its column
         place = self._shorten(str(getattr(record, "location", None) or ""))
-        message = {"level": record.levelname.lower(), "place": place, "text": record.getMessage()}
+        text = logging.LogRecord.getMessage(record)  # without its place
+        message = {"level": record.levelname.lower(), "place": place, "text": text}
         self._complaints.setdefault(place.partition(":")[0], []).append(message)
 
     def _shorten(self, path: str) -> str:
         return path.removeprefix(f"{self.root}{os.sep}")
 
 
-class _Handler(logging.Handler):
-    """Hands over Sphinx's warnings and errors."""
+class _Handler(WarningStreamHandler):
+    """Hands over Sphinx's warnings and errors, as Sphinx's own handler has translated them.
+
+    Of the same class as that one, so that they are held back together while Sphinx reads.
+    """
 
     def __init__(self, note: Callable[[logging.LogRecord], None]) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(SafeEncodingWriter(sys.stderr))
+        self.setLevel(logging.WARNING)
         self._note = note
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -328,32 +343,37 @@ class Publisher:
         self.answer, writer = os.pipe()
         self._process = os.fork()
         if self._process == 0:
-            status = 1
             try:
                 for number in (signal.SIGINT, signal.SIGTERM):
                     signal.signal(number, signal.SIG_DFL)
                 with os.fdopen(writer, "w") as stream:
-                    json.dump({"published": {"pages": site.publish()}}, stream)
-                status = 0
-            except BaseException:
-                traceback.print_exc()
+                    json.dump({"published": _try_publish(site)}, stream)
             finally:
-                os._exit(status)
+                os._exit(0)
         os.close(writer)
 
     def finish(self) -> Message:
         """Wait for its end; returns what it says."""
         with os.fdopen(self.answer) as stream:
             said = stream.read()
-        _, status = os.waitpid(self._process, 0)
+        os.waitpid(self._process, 0)
         self.site.note_published()  # what failed would fail again
-        return json.loads(said) if status == 0 else {"published": {"pages": []}}
+        message: Message = json.loads(said or '{"published": {"problem": "it was killed"}}')
+        return message
 
     def stop(self) -> None:
         """End it wherever it is: what it was to write will be written again."""
         os.kill(self._process, signal.SIGKILL)
         os.waitpid(self._process, 0)
         os.close(self.answer)
+
+
+def _try_publish(site: LiveSite) -> Message:
+    try:
+        return {"pages": site.publish()}
+    except Exception as error:
+        traceback.print_exc()
+        return {"pages": [], "problem": f"{type(error).__name__}: {error}"}
 
 
 class Engine:
