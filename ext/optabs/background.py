@@ -151,9 +151,10 @@ class _Listener(threading.Thread):
 
     def run(self) -> None:
         """See Thread."""
-        with contextlib.suppress(EOFError):
+        # Python cannot end while a thread reads from `sys.stdin` itself.
+        with contextlib.suppress(EOFError), open(0, "rb", closefd=False) as stream:
             while True:
-                self.works.put(pickle.load(sys.stdin.buffer))  # noqa: S301 - from our own parent
+                self.works.put(pickle.load(stream))  # noqa: S301 - from our own parent
         main_thread = threading.main_thread().ident
         assert main_thread is not None
         signal.pthread_kill(main_thread, signal.SIGTERM)

@@ -95,11 +95,14 @@ class Session:
         messages = tuple(Message(**each) for each in built["messages"])
         if built["ok"]:
             self._note_written(built["pages"])
+        new = [message for message in messages if message not in self._board.state.messages]
         # What was saved meanwhile is built next: pages need not flicker.
         self._board.show(building=bool(self._saved), progress="", ok=built["ok"], messages=messages)
         self._say(f"{_describe(built, self._list_names(paths))}, {seconds:.2f} s")
-        for message in messages:
+        for message in new:
             self._say(f"  {message.level}: {message}")
+        if len(messages) > len(new):
+            self._say(f"  messages as before: {len(messages) - len(new)}")
         if built["summary"]:
             self._say(f"  {built['summary']}")
 

@@ -110,8 +110,10 @@
 
   const copy = async (button, text) => {
     const label = button.textContent;
-    button.textContent = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Not copied");
+    const isCopied = await navigator.clipboard.writeText(text).then(() => true, () => false);
+    button.textContent = isCopied ? "Copied" : "Not copied";
     setTimeout(() => (button.textContent = label), 2000);
+    return isCopied;
   };
 
   const ask = async (request) => {
@@ -211,7 +213,10 @@
     };
 
     const runButton = makeButton("Run", run);
-    const yamlButton = makeButton("Copy as YAML", () => copy(yamlButton, yaml));
+    const yamlButton = makeButton("Copy as YAML", async () => {
+      // It is on its way into the entry, whose page shall then show what has become of it.
+      if (await copy(yamlButton, yaml)) sessionStorage.removeItem(key);
+    });
     yamlButton.disabled = true;
     const buttons = make("div", { className: "optabs-live-buttons" }, runButton, devices, yamlButton, makeButton("Reset", reset), hint);
     const editor = make("div", { className: "optabs-live-editor" }, area, buttons, result);
