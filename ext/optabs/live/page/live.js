@@ -62,17 +62,18 @@
   };
 
   const show = ({ building, progress, ok, messages, reload: isOutdated }) => {
-    banner.classList.toggle("is-broken", !ok);
-    if (isOutdated) {
-      if (!document.activeElement?.matches(".optabs-live-code")) return reload();
-      tell("This page was built anew.");
-      return status.append(" ", makeButton("Load it", reload));
+    const isEditing = document.activeElement?.matches(".optabs-live-code");
+    if (isOutdated && !isEditing) {
+      reload();
+      return;
     }
+    banner.classList.toggle("is-broken", !ok);
     const isOwn = ({ place }) => place.startsWith(`${stem}.`);
     const own = messages.filter((each) => !ok || isOwn(each));
     const others = messages.filter((each) => ok && !isOwn(each));
-    const text = building ? "Building …" : ok ? "" : "The site cannot be built.";
-    return tell(text, progress, own, others);
+    const idle = isOutdated ? "This page was built anew." : "";
+    tell(building ? "Building …" : ok ? idle : "The site cannot be built.", progress, own, others);
+    if (isOutdated) status.append(" ", makeButton("Load it", reload));
   };
 
   let events;
