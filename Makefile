@@ -6,6 +6,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 SPHINXOPTS ?=
 LIVEOPTS ?=
 PYTEST_OPTIONS ?=
+# Entries to verify, all where none is named: make verify PATHS="ops/softmax.yaml ops/relu.yaml"
+PATHS ?=
+# How `make check` writes faults: text, json, github or sarif.
+FORMAT ?= text
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -29,11 +33,11 @@ live: $(VENV)/installed ## serve the site on this machine, building and verifyin
 	@$(OPTABS) live $(LIVEOPTS)
 
 check: $(VENV)/installed ## check the catalogue and its conventions without running anything
-	@$(OPTABS) check --conventions
+	@$(OPTABS) check --conventions --format $(FORMAT)
 
 verify: $(VENV)/installed ## run the examples without building the site
 	@$(OPTABS) envs
-	@$(OPTABS) verify
+	@$(OPTABS) verify $(PATHS)
 
 envs: $(VENV)/installed ## make or update the frameworks' environments
 	@$(OPTABS) envs

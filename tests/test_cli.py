@@ -77,6 +77,17 @@ def test_paths_narrow_the_catalogue(site: Any, tmp_path: Path) -> None:
     assert "Sin" in done.stdout
 
 
+def test_an_op_in_a_file_that_was_not_read_is_no_fault(site: Any) -> None:
+    site.edit("add", "category: Arithmetic", "see_also: [Sin]")
+    site.write("sin", ADD.replace("Add", "Sin").replace("Plus", "Sine"))
+    for command in ("check", "verify"):
+        for path in ("ops/add.yaml", "ops"):
+            done = site.run(command, path)
+            assert done.returncode == 0, done.stdout + done.stderr
+    (site.ops / "sin.yaml").unlink()
+    assert "unknown-op" in site.run("check", "ops").stdout
+
+
 def test_an_alias_names_its_op(site: Any) -> None:
     done = site.run("verify", "--op", "Plus")
     assert done.returncode == 0

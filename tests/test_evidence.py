@@ -334,6 +334,36 @@ def test_evidence_that_a_run_here_contradicts_is_named(site: Any) -> None:
     )
 
 
+def test_a_pass_that_was_made_up_is_named_where_it_can_be_run(site: Any) -> None:
+    """The framework gives the sine, the entry wants the absolute value, the line has just that."""
+    site.edit("sin", "np.sin(x)", "np.abs(x)")
+    site.write("abs", ABS.replace("[-1.5, 2.0]", "[0.5, 1.0]"))
+    site.run("verify", "--framework", "fake", "--export", "own.jsonl")
+    forged = site.folder / "own.jsonl"
+    wanted, _, _ = read_file(forged, site.folder).lines
+    change_line(forged, 2, change_record(results=wanted.record.results))
+    assert site.run("evidence", "add", forged).returncode == 0
+    done = site.run("verify", "--framework", "fake", "--op", "Sin", "--fresh")
+    assert done.returncode == 1
+    assert (
+        "evidence/fake-cpu.jsonl:3:1: contradicted Sin, fake, case plain on cpu: "
+        "verified by the evidence, differs here" in done.stderr
+    )
+
+
+def test_what_was_made_up_of_another_device_is_believed(site: Any, added: Path) -> None:
+    """As the guide says: nothing but a machine with the device finds it out."""
+    site.edit("sin", "np.sin(x)", "np.abs(x)")
+    site.write("abs", ABS.replace("[-1.5, 2.0]", "[0.5, 1.0]"))
+    site.run("verify", "--op", "Abs", "--framework", "fake", "--export", "own.jsonl")
+    (wanted,) = read_file(site.folder / "own.jsonl", site.folder).lines
+    arguments = ("verify", "--device", "cuda", "--op", "Sin", "--fresh")
+    assert count(site.run(*arguments), "differs") == 1
+    change_line(added, 1, change_record(results=wanted.record.results))
+    done = site.run(*arguments)
+    assert (done.returncode, count(done, "verified"), done.stderr) == (0, 2, "")
+
+
 # --- keeping --------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from optabs.run.environments import get_python
@@ -245,6 +246,22 @@ def test_the_editor_is_named_and_explained(open_live):
     expect(area).to_have_accessible_description(
         "Ctrl+Enter runs it. Tab indents; press Escape first to leave with Tab."
     )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_editor_and_banner_are_accessible(live, open_live, scheme):
+    live.project.edit("sine", "np.sin(x)", "np.cos(x)")
+    live.wait_for("differs Sine, fake, case plain")
+    page = open_live("ops/sine.html#fake")
+    page.emulate_media(color_scheme=scheme)
+    example = edit(page, "fake-plain", "nonsense")
+    example.get_by_role("button", name="Run").click()
+    expect(example.locator(".optabs-live-result")).to_contain_text("NameError", timeout=SECONDS)
+    expect(page.locator("#optabs-live li").first).to_be_visible()
+    ours = {"include": [["#optabs-live"], [".optabs-live-editor"], [".optabs-live-edit"]]}
+    found = Axe().run(page, context=ours, options={"preload": False}).response
+    assert {each["id"]: each["nodes"] for each in found["violations"]} == {}
+    assert "color-contrast" in {each["id"] for each in found["passes"]}
 
 
 STEAL = """async ([address, body]) => {

@@ -9,11 +9,13 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from optabs.cli.changed import add_changed
 from optabs.cli.check import add_check
 from optabs.cli.envs import add_envs
 from optabs.cli.evidence import add_evidence
 from optabs.cli.importing import add_import
 from optabs.cli.live import add_live
+from optabs.cli.report import add_report
 from optabs.cli.verify import add_verify
 from optabs.errors import OptabsError
 from optabs.version import __version__
@@ -56,6 +58,9 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"optabs {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_verify, add_live, add_check, add_evidence, add_import, add_envs):
+    for add in (
+        *(add_verify, add_live, add_check, add_changed, add_report),
+        *(add_evidence, add_import, add_envs),
+    ):
         add(commands)
     return parser

@@ -78,9 +78,13 @@ async def _serve(project: Project, listener: socket.socket, open_browser: bool) 
         )
     )
 
+    others: list[asyncio.Task[None]] = []
+
     def stop() -> None:
         server.should_exit = True
         board.close()
+        for task in others:
+            task.cancel()
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
@@ -91,13 +95,10 @@ async def _serve(project: Project, listener: socket.socket, open_browser: bool) 
     if open_browser:
         loop.run_in_executor(None, webbrowser.open, address)
     async with asyncio.TaskGroup() as group:
-        others = [
-            group.create_task(session.talk()),
-            group.create_task(watch_project(project, session.save)),
-        ]
+        others.append(group.create_task(session.talk()))
+        others.append(group.create_task(watch_project(project, session.save)))
         await server.serve(sockets=[listener])
-        for task in others:
-            task.cancel()
+        stop()
     _say("ended")
 
 

@@ -79,11 +79,15 @@ class FrameworkNeeds(Protocol):
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """An environment as it should be. Raises OptabsError when the name cannot name a folder."""
+    """An environment as it should be. Raises OptabsError when the name cannot name a folder.
+
+    With `newest` it gets the newest releases in place of the pinned ones, and is always made.
+    """
 
     name: str
     python: str
     requirements: tuple[Path, ...]
+    newest: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name.endswith(_SUFFIXES):
@@ -105,7 +109,10 @@ class EnvironmentStatus:
 
 
 def list_specs(
-    frameworks: Mapping[str, FrameworkNeeds], wanted: Iterable[str] | None = None
+    frameworks: Mapping[str, FrameworkNeeds],
+    wanted: Iterable[str] | None = None,
+    *,
+    newest: bool = False,
 ) -> list[EnvironmentSpec]:
     """List the environments of the frameworks, by name.
 
@@ -124,7 +131,7 @@ def list_specs(
         ]
         pythons = dict.fromkeys(framework.python for framework in sharing if framework.python)
         requirements = dict.fromkeys(framework.requirements for framework in sharing)
-        specs.append(EnvironmentSpec(name, ",".join(pythons), tuple(requirements)))
+        specs.append(EnvironmentSpec(name, ",".join(pythons), tuple(requirements), newest))
     return specs
 
 
@@ -342,7 +349,7 @@ class _Making:
         else:
             command = [python, "-I", "-m", "pip"]
         command += ["--no-input", "--disable-pip-version-check", "install", "--progress-bar=off"]
-        for path in self.spec.requirements:
+        for path in self._list_files():
             command += ["-r", str(path.absolute())]
         lines: list[str] = []
 
@@ -354,6 +361,16 @@ class _Making:
 
         if self.spec.requirements and self._run(command, log, on_line):
             raise OptabsError(find_reason(lines))
+
+    def _list_files(self) -> Sequence[Path]:
+        if not self.spec.newest:
+            return self.spec.requirements
+        from optabs.run.newest import loosen_requirements
+
+        lines = [line for path in self.spec.requirements for line in _list_requirements(path)]
+        file = self.folder / "newest-requirements.txt"
+        _write_whole(file, "\n".join(loosen_requirements(lines)) + "\n")
+        return [file]
 
     def _run(self, command: Sequence[str], log: TextIO, on_line: Callable[[str], None]) -> int:
         print("$", *command, file=log, flush=True)
@@ -397,6 +414,8 @@ def _find_change(folder: Path, spec: EnvironmentSpec) -> str:
     """
     if not folder.exists():
         return "new"
+    if spec.newest:
+        return "there may be newer releases"
     stamp = _read_stamp(folder)
     if stamp is None or stamp.get("format") != _STAMP_FORMAT:
         return "it was half made"
@@ -486,6 +505,8 @@ def _write_whole(path: Path, text: str) -> None:
 def _hash_requirements(spec: EnvironmentSpec) -> str:
     """Return the SHA-256 of what the requirements say: comments and blank lines do not count."""
     lines = [_list_requirements(path) for path in spec.requirements]
+    if spec.newest:
+        lines.append(["newest releases"])
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
 
