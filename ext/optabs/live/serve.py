@@ -81,6 +81,8 @@ async def _serve(project: Project, listener: socket.socket, open_browser: bool) 
     others: list[asyncio.Task[None]] = []
 
     def stop() -> None:
+        if server.should_exit:
+            return  # to end the engine must not be interrupted
         server.should_exit = True
         board.close()
         for task in others:
