@@ -20,6 +20,8 @@ exclude_patterns = [
     "bench",
     "ext",
     "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
 ]
 templates_path = ["_templates"]
 myst_enable_extensions = ["dollarmath", "deflist"]
@@ -51,5 +53,6 @@ html_sidebars = {
 repository = os.environ.get("OPTABS_REPOSITORY", "")
 if repository:
     optabs_edit_url = f"{repository}/edit/main/{{path}}"
-    optabs_report_url = f"{repository}/issues/new?title={{op}}"
+    report = f"{repository}/issues/new?template=wrong-page.yml"
+    optabs_report_url = f"{report}&title={{op}}&op={{op}}"
 html_context = {"optabs_repository": repository}

@@ -29,6 +29,7 @@ FAKE = Path(__file__).parent / "fake"
 FAKE_FRAMEWORKS = FAKE / "frameworks"
 FAKE_KEYS = ("fake", "fake_two")
 SOURCE = Path(frameworks.__file__).parents[2]
+CHECKOUT = Path(__file__).parent.parent
 COMMAND_SECONDS = 120.0
 
 
@@ -344,3 +345,33 @@ def _default_interrupt() -> Iterator[None]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project with an installation that is ready, and no op but those to come."""
+    for name in ("Makefile", "pyproject.toml", "requirements.txt", "conf.py", "ext", "guide"):
+        _copy(CHECKOUT / name, tmp_path / name)
+    for file in [
+        *CHECKOUT.glob("*.md"),
+        *(CHECKOUT / name for name in ("from", "_templates", "_static")),
+    ]:
+        _copy(file, tmp_path / file.name)
+    (tmp_path / "ops").mkdir()
+    shutil.copyfile(CHECKOUT / "ops" / "index.md", tmp_path / "ops" / "index.md")
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, start in (("python", ""), ("optabs", " -m optabs")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}"{start} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+    (tmp_path / ".venv" / "installed").touch()
+    return tmp_path
+
+
+def _copy(source: Path, target: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__")
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=ignore)
+    else:
+        shutil.copyfile(source, target)

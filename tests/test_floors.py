@@ -48,6 +48,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "badge",
         "twin",
         "categories",
+        "draft",
         "summary",
         "formats",
         "trial",
@@ -66,6 +67,8 @@ FRAMEWORKS = {
     "numpy", "torch", "jax", "jaxlib", "flax", "mlx", "tensorflow", "keras", "praxis", "paxml",
     "optax", "scipy", "ml_dtypes",
 }  # fmt: skip
+
+CLUSTER = {"distributed", "dask"}
 
 FILES = sorted(
     file for file in PACKAGE.rglob("*.py") if "__pycache__" not in file.relative_to(PACKAGE).parts
@@ -157,6 +160,14 @@ def test_only_the_catalogue_imports_yaml(file: Path) -> None:
     assert not list_tops(file) & {"yaml", "ruamel"} or name_of(file) == "catalog"
 
 
+@pytest.mark.parametrize("file", FILES, ids=show)
+def test_only_machines_of_a_cluster_import_its_library(file: Path) -> None:
+    """All others import it where it is asked for, and say what to install where it is not there."""
+    assert not list_tops(file) & CLUSTER or show(file) == "run/cluster/worker.py"
+    named = any(f'import_module("{name}")' in file.read_text(encoding="utf-8") for name in CLUSTER)
+    assert not named or show(file) == "run/cluster/connection.py"
+
+
 @pytest.mark.parametrize("file", LIBRARY, ids=show)
 def test_only_adapters_import_frameworks(file: Path) -> None:
     assert not list_tops(file) & FRAMEWORKS
@@ -208,13 +219,14 @@ def run_python(code: str) -> str:
         "optabs.porting",
         "optabs.snippet",
         "optabs.live.serve",
+        "optabs.run.cluster.connection",
     ],
 )
 def test_importing_a_module_brings_neither_sphinx_nor_a_framework(module: str) -> None:
     code = f"import {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
     loaded = set(run_python(code).split())
     assert "optabs" in loaded
-    assert not loaded & (SPHINX | FRAMEWORKS)
+    assert not loaded & (SPHINX | FRAMEWORKS | CLUSTER)
 
 
 def test_the_package_itself_brings_next_to_nothing() -> None:

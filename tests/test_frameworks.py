@@ -32,11 +32,15 @@ values:
   dtype: "g.{dtype}"
 """
 
+ADAPTER = "".join(
+    f"def {name}(): ...\n" for name in ("devices", "reset", "to_numpy", "synchronize")
+)
+
 
 def write_framework(folder: Path, text: str = GOOD, key: str = "good") -> Path:
     (folder / key).mkdir(parents=True)
     (folder / key / "framework.yaml").write_text(text)
-    (folder / key / "adapter.py").write_text("")
+    (folder / key / "adapter.py").write_text(ADAPTER)
     (folder / key / "requirements.txt").write_text("")
     return folder
 
@@ -237,6 +241,23 @@ def test_a_framework_needs_its_files(tmp_path: Path, name: str) -> None:
     write_framework(tmp_path)
     (tmp_path / "good" / name).unlink()
     assert load_faults(tmp_path) == [f"1:1 missing-file a framework needs its {name}"]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "told"),
+    [
+        (
+            ADAPTER.replace("synchronize", "synchronise"),
+            "1:1 no-function the adapter has no `synchronize` (define `synchronize()`)",
+        ),
+        ("import numpy\ndef devices(:\n", "2:1 bad-python this is no Python: ... (mend the code)"),
+    ],
+)
+def test_an_adapter_that_cannot_be_one_is_told(tmp_path: Path, adapter: str, told: str) -> None:
+    write_framework(tmp_path)
+    (tmp_path / "good" / "adapter.py").write_text(adapter)
+    (fault,) = load_faults(tmp_path)
+    assert re.sub("(no Python: )[^(]* ", r"\1... ", fault) == told
 
 
 def test_all_faults_of_a_framework_come_at_once(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def test_an_oracle_that_raised_is_told() -> None:
     oracle = make_record(results={}, error=Error("E", "no such name"), outcome=Outcome.RAISED)
     plan = make_plan(reference=Reference(job=ORACLE_JOB), known={"oracle": oracle})
     found = judge_record(ORACLE_CHECK, plan, make_record())
-    assert (found.verdict, found.place) == (Verdict.FAILED, CASE_PLACE)
+    assert (found.verdict, found.place) == (Verdict.FAILED, COMPUTED.place)
     assert found.reason == "the oracle of `result` could not be computed: no such name"
 
 

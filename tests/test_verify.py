@@ -448,7 +448,8 @@ def test_a_framework_that_fails_to_import_costs_itself_alone(
 ) -> None:
     folder = tmp_path / "frameworks"
     shutil.copytree(Path(__file__).parent / "fake" / "frameworks", folder)
-    (folder / "fake" / "adapter.py").write_text("raise ImportError('libcuda is too old')\n")
+    adapter = folder / "fake" / "adapter.py"
+    adapter.write_text(f"{adapter.read_text()}raise ImportError('libcuda is too old')\n")
     site = project(tmp_path, folder)
     site.write("sin", SIN)
     found = verify(site)

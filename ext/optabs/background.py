@@ -26,7 +26,7 @@ from optabs.evidence import Evidence
 from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Plan
-from optabs.run.pool import Event, Finished, Started, Unavailable
+from optabs.run.pool import Event, Finished, Notice, Started, Unavailable
 from optabs.run.targets import REFERENCE, Target
 from optabs.run.warm import WarmWorkers
 from optabs.verify import run_plan
@@ -87,8 +87,9 @@ class BackgroundRun:
     def wait(self) -> Iterator[dict[str, Any]]:
         """Yield what is said until all is run: ``{"started": ...}``, ``{"finished": ...}``.
 
-        Unavailable frameworks are noted in the plan. ``{"failed": text}`` tells why it gave up;
-        the last item, ``{"ended": status}``, how it ended.
+        Unavailable frameworks are noted in the plan. ``{"notice": text}`` tells what a person
+        should know, ``{"failed": text}`` why it gave up; the last item, ``{"ended": status}``,
+        how it ended.
         """
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -115,6 +116,8 @@ def _describe(event: Event) -> dict[str, Any] | None:
         return {"finished": event.record.key}
     if isinstance(event, Unavailable):
         return {"unavailable": [event.batch.framework, event.batch.device, event.reason]}
+    if isinstance(event, Notice):
+        return {"notice": event.text}
     return None
 
 
@@ -151,8 +154,9 @@ class _Listener(threading.Thread):
 
     def run(self) -> None:
         """See Thread."""
-        # Python cannot end while a thread reads from `sys.stdin` itself.
-        with contextlib.suppress(EOFError), open(0, "rb", closefd=False) as stream:
+        # At its end Python closes `sys.stdin`, which this thread must not hold.
+        stream = open(0, "rb", closefd=False)  # noqa: SIM115
+        with contextlib.suppress(EOFError):
             while True:
                 self.works.put(pickle.load(stream))  # noqa: S301 - from our own parent
         main_thread = threading.main_thread().ident

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -40,18 +39,13 @@ class State(StrEnum):
 
 def export_lines(report: Report, plan: Plan, project: Project) -> list[Line]:
     """Return the records that this machine has made for today's catalogue, as evidence."""
-    folders = {
-        project.root: ".",
-        project.environments: "<environments>",
-        Path(sys.prefix): "<python>",
-        Path.home(): "~",
-    }
+    folders = project.list_folders()
     lines = []
     for judgement in report.judgements:
         check, record = judgement.check, judgement.record
         if record and check.target and record is plan.known.get(check.key or ""):
-            if check.target.spec:
-                folders[check.target.spec.python.absolute().parent.parent] = "<python>"
+            if spec := check.target.local_spec:
+                folders[spec.python.absolute().parent.parent] = "<python>"
             lines.append(Line(hide_folders(record, folders), check.target.method))
     return lines
 

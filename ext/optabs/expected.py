@@ -29,6 +29,7 @@ from optabs.compare import (
     walk_arrays,
 )
 from optabs.distributions import MIN_DRAWS, make_distribution
+from optabs.errors import Place
 from optabs.records import Record
 from optabs.snippet import reference_name
 
@@ -37,7 +38,11 @@ _COMPLEX = {"complex64": "float32", "complex128": "float64"}
 
 
 class NoOracle(Exception):  # noqa: N818 - the text says what is the matter
-    """The oracle of a case could not be computed."""
+    """The oracle of a case could not be computed; `place` is where the entry gives it."""
+
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def build_expected(case: Case, framework: str, reference: Record | None) -> dict[str, Tree]:
@@ -89,7 +94,8 @@ def _build(
         name = reference_name(difference, expected.name)
         if reference is None or name not in reference.results:
             reason = reference.error.message if reference and reference.error else "it was not run"
-            raise NoOracle(f"the oracle of `{expected.name}` could not be computed: {reason}")
+            message = f"the oracle of `{expected.name}` could not be computed: {reason}"
+            raise NoOracle(message, expected.place)
         tree = decode_tree(reference.results[name])
     if expected.distribution:
         tree = _build_sample(expected, tree)
@@ -112,7 +118,8 @@ def _build_sample(expected: Expected, tree: Tree) -> Sample:
             raise ValueError(f"{math.prod(shape)} draws are too few, at least {MIN_DRAWS} will do")
         distribution = make_distribution(expected.distribution, numbers)
     except (ValueError, TypeError) as error:
-        raise NoOracle(f"the distribution of `{expected.name}` is of no use: {error}") from error
+        message = f"the distribution of `{expected.name}` is of no use: {error}"
+        raise NoOracle(message, expected.place) from error
     dtypes = {"bernoulli": "bool", "categorical": "int64", "integers": "int64"}
     return Sample(dtypes.get(expected.distribution, "float64"), shape, distribution)
 

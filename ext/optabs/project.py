@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from optabs.catalog.conventions import Conventions
 from optabs.catalog.load import Inspect, find_files, load_file, make_catalog
 from optabs.catalog.mend import mend_file
 from optabs.catalog.model import Catalog, Entry
+from optabs.catalog.names import find_name_faults
 from optabs.errors import Fault
 from optabs.evidence import Evidence, read_evidence
 from optabs.frameworks import Registry, load_registry
@@ -47,6 +49,15 @@ class Project:
     def pictures(self) -> Path:
         """What has been drawn."""
         return self.build / "optabs-pictures"
+
+    def list_folders(self) -> dict[Path, str]:
+        """Return the folders that records need not name, each with what stands in its place."""
+        return {
+            self.root: ".",
+            self.environments: "<environments>",
+            Path(sys.prefix): "<python>",
+            Path.home(): "~",
+        }
 
     def find_docname(self, path: Path) -> str:
         """Return the name of the page of an entry, relative to `root` where it lies below."""
@@ -90,9 +101,14 @@ class Project:
         # No folder is made for it: a project that has nothing built may not ignore one.
         if self.build.is_dir():
             cache = EntryCache(self.cache / "entries", repr(held))
-            return self.check(cache.load_files(files, self.root, inspect), registry)
-        entries = (entry for file in files for entry in load_file(file, self.root, inspect))
-        return self.check(entries, registry)
+            entries = cache.load_files(files, self.root, inspect)
+        else:
+            entries = (entry for file in files for entry in load_file(file, self.root, inspect))
+        catalog, faults = self.check(entries, registry)
+        # Where examples are run, running them tells this.
+        return catalog, sorted(
+            [*faults, *(each for op in catalog.ops for each in find_name_faults(op))]
+        )
 
     def mend(
         self, catalog: Catalog, registry: Registry, *, conventions: bool = False

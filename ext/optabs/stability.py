@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from optabs.errors import Fault
 from optabs.plan import Check, Plan
 from optabs.records import Record, Verdict
-from optabs.run.pool import Batch, Event, Finished, Pool, Unavailable
+from optabs.run.cluster.runner import run_batches
+from optabs.run.pool import Batch, Event, Finished, Unavailable
 from optabs.run.targets import REFERENCE
 from optabs.run.warm import WarmWorkers
 from optabs.verify import Judgement, Report, find_example_place, judge_record, name_check
@@ -106,7 +107,7 @@ def _run(batches: Sequence[Batch], warm: WarmWorkers, watch: Watch) -> dict[str,
     """Run batches; returns the records by key."""
     found: dict[str, list[Record]] = {}
     unavailable = set[tuple[str, str, str]]()
-    events = Pool(batches, warm).run()
+    events = run_batches(batches, warm)
     try:
         for event in events:
             if isinstance(event, Finished):

@@ -25,7 +25,8 @@ from optabs.frameworks import Registry
 from optabs.ledger import Ledger
 from optabs.plan import Check, Plan, note_api_facts, unavailable_key
 from optabs.records import Outcome, Record, Verdict
-from optabs.run.pool import Event, Finished, Pool, Resolved, Unavailable
+from optabs.run.cluster.runner import run_batches
+from optabs.run.pool import Event, Finished, Resolved, Unavailable
 from optabs.run.targets import REFERENCE
 from optabs.run.warm import WarmWorkers
 
@@ -119,11 +120,8 @@ class Report:
 
     def join(self, newer: Report, ops: Iterable[Op]) -> Report:
         """Return what is known of some ops when only a part was judged anew."""
-        current = {id(op) for op in ops}
-        judged = {id(judgement.check.op) for judgement in newer.judgements}
-        kept = [
-            judgement for judgement in self.judgements if id(judgement.check.op) in current - judged
-        ]
+        kept_ops = {id(op) for op in ops} - {id(each.check.op) for each in newer.judgements}
+        kept = [each for each in self.judgements if id(each.check.op) in kept_ops]
         return Report(
             kept + newer.judgements,
             {**self.apis, **newer.apis},
@@ -190,7 +188,7 @@ def run_plan(
 
     May be interrupted at any time: what has finished is stored.
     """
-    events = Pool(plan.batches, warm or WarmWorkers()).run()
+    events = run_batches(plan.batches, warm or WarmWorkers())
     try:
         for event in events:
             note_event(event, plan, registry, ledger)
@@ -326,7 +324,8 @@ def judge_record(check: Check, plan: Plan, record: Record) -> Judgement:
         expected = build_expected(case, check.variant.framework, oracle)
         actual = {name: decode_tree(tree) for name, tree in record.results.items()}
     except (NoOracle, ValueError) as error:
-        return Judgement(check, Verdict.FAILED, str(error), record, place=case.place)
+        at = error.place if isinstance(error, NoOracle) else case.place
+        return Judgement(check, Verdict.FAILED, str(error), record, place=at)
     up_to = list_freedoms(case, check.variant.framework)
     actual = align_results(actual, expected, up_to)
     comparison = compare_results(

@@ -140,7 +140,7 @@ def test_a_record_without_a_required_key_is_dropped() -> None:
     kept, faults = check(TOLERANCE, {"rtol": 0.1})
     assert kept is DROPPED
     assert faults == [
-        "missing-key a tolerance has no `atol` (add it, e.g. `atol: 1e-06`)",
+        "missing-key a tolerance has no `atol` (add it, e.g. `atol: 1.0e-06`)",
         "missing-key a tolerance has no `reason` "
         "(add it, e.g. `reason: the sum runs over 10,000 terms`)",
     ]

@@ -315,7 +315,7 @@ def test_a_null_is_no_empty_file() -> None:
     [
         ("a: 'x\nb: 1\n", "1:4 invalid-yaml", "the quoted text that begins here never ends"),
         ('a:\n  b: "x\n', "2:6 invalid-yaml", "the quoted text that begins here never ends"),
-        ("a: [1, 2\nb: 3\n", "2:2 invalid-yaml", "that begins in line 1"),
+        ("a: [1, 2\nb: 3\n", "1:4 invalid-yaml", "'[' is not closed"),
         ("a: b: c\n", "1:5 invalid-yaml", "mapping values are not allowed"),
         ("a: @x\n", "1:4 invalid-yaml", "'@' cannot begin a value"),
         ("a: `x`\n", "1:4 invalid-yaml", "'`' cannot begin a value"),

@@ -135,7 +135,7 @@ def test_good_entries_are_unaffected(site):
 @pytest.mark.parametrize(
     ("name", "line", "said"),
     [
-        ("invalid", 3, "ops/invalid.yaml:"),
+        ("invalid", 2, "ops/invalid.yaml:"),
         ("nothing", 1, "an entry is a mapping"),
         ("empty", 1, "ops/empty.yaml:1"),
         ("latin", 1, "UTF-8"),

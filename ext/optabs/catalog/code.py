@@ -115,6 +115,15 @@ def find_needed_names(code: str, among: Collection[str]) -> set[str]:
     return {name for name in among if name in _scan(code)[0]}
 
 
+def find_free_names(code: str) -> frozenset[str]:
+    """Return all names that statements read without having bound them before.
+
+    Raises:
+        BadCode: it is no Python.
+    """
+    return _scan(code)[0]
+
+
 @lru_cache(maxsize=20_000)
 def _scan(code: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that code needs, and those that it binds at the module's level."""

@@ -158,6 +158,7 @@ def check_entry(
     yield from _check_parameters(document, (*path, "std_args"), entry.get("std_args"))
     yield from _check_cases(document, path, entry.get("cases"))
     yield from _check_variants(document, (*path, "variants"), entry.get("variants"), frameworks)
+    yield from _check_arguments(document, (*path, "variants"), entry)
 
 
 def _check_parameters(document: YamlDocument, path: KeyPath, items: Any) -> Iterator[Fault]:
@@ -208,6 +209,29 @@ def _check_variants(
         elif not variants[key]:
             place = document.find_key_place((*path, key))
             yield Fault(place, "missing-framework", f"{key!r} is empty", hint)
+
+
+def _check_arguments(
+    document: YamlDocument, path: KeyPath, entry: dict[str, Any]
+) -> Iterator[Fault]:
+    """Yield a fault for each name that `args` renames in vain, which ODL allows."""
+    items, variants = entry.get("std_args"), entry.get("variants")
+    given = [
+        item.get("name") if isinstance(item, dict) else item[0] if isinstance(item, list) else item
+        for item in (items if isinstance(items, list) else ())
+        if item
+    ]
+    known = [name for name in given if isinstance(name, str)]
+    for key, variant in variants.items() if isinstance(variants, dict) else ():
+        args = variant.get("args") if isinstance(variant, dict) else None
+        for name in args if isinstance(args, dict) else ():
+            if name not in known:
+                yield Fault(
+                    document.find_key_place((*path, key, "args", name)),
+                    "unknown-argument",
+                    f"the op has no standard argument {shorten(repr(name))}",
+                    suggest_name(name, known) or f"it has {', '.join(known) or 'none'}",
+                )
 
 
 def _is_blank(value: Any) -> bool:

@@ -23,7 +23,7 @@ _GENERATED = re.compile(
 _MARK = "# The description is {}: write one.\n"
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+class EntryDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Quotes what YAML 1.1 or YAML 1.2 would take for anything but text."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -38,8 +38,8 @@ def _represent_text(dumper: Any, text: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _represent_text)
-_Dumper.add_implicit_resolver(
+EntryDumper.add_representer(str, _represent_text)
+EntryDumper.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"[-+]?[0-9]*\.?[0-9]*[eE][-+]?[0-9]+|0o[0-7]+"),
     list("-+.0123456789"),
@@ -156,7 +156,9 @@ def describe_description(entry: Mapping[str, Any]) -> str:
 def dump_entry(entry: Mapping[str, Any]) -> str:
     """Return an entry as YAML."""
     mark = describe_description(entry)
-    text = yaml.dump(dict(entry), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.dump(
+        dict(entry), Dumper=EntryDumper, sort_keys=False, allow_unicode=True, width=100
+    )
     return (_MARK.format(mark) if mark else "") + str(text)
 
 

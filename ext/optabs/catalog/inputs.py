@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import keyword
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from optabs.catalog.code import find_bound_names, find_code_faults, parse_module
@@ -21,6 +22,7 @@ from optabs.catalog.model import (
     Text,
 )
 from optabs.catalog.schema import (
+    ANY,
     DROPPED,
     DTYPE,
     NATURAL,
@@ -39,15 +41,6 @@ from optabs.errors import suggest_name
 DISTRIBUTIONS = {"normal": ("mean", "std"), "uniform": ("low", "high"), "integers": ("low", "high")}
 MAX_ELEMENTS = 1_000_000
 
-_FORMS: dict[str, tuple[str, ...]] = {
-    "values": ("values", "dtype"),
-    "random": (),  # RANDOM says it
-    "linspace": (),  # and LINSPACE
-    "python": ("python",),
-    "code": ("code",),
-    "tuple": ("tuple",),
-    "list": ("list",),
-}
 _LARGEST_FLOATS = {
     "float16": 65504.0,
     "bfloat16": 3.3895313892515355e38,
@@ -59,14 +52,22 @@ RANDOM = Record(
     "a random input",
     {
         "random": Key(Choice(tuple(DISTRIBUTIONS)), "The distribution.", "normal", required=True),
-        "shape": Key(ListOf(NATURAL), "The shape.", [2, 3], required=True),
-        "dtype": Key(DTYPE, "The dtype that the values are rounded to.", "float32"),
-        "seed": Key(NATURAL, "The seed; by default the input's position.", 7),
-        "mean": Key(NUMBER, "Mean of the normal distribution.", 0),
-        "std": Key(NUMBER, "Standard deviation of the normal distribution.", 1),
-        "low": Key(NUMBER, "Lower bound.", 0),
-        "high": Key(NUMBER, "Upper bound (not included).", 1),
+        "shape": Key(ListOf(NATURAL), "The shape of the array.", [2, 3], required=True),
+        "dtype": Key(
+            DTYPE,
+            "The dtype that the numbers are rounded to.",
+            "float64",
+            default="`float32`, of integers `int32`",
+        ),
+        "seed": Key(NATURAL, "The seed.", 7, default="the position of the input, counted from 0"),
+        "mean": Key(NUMBER, "The mean, of `normal`.", 5, default="0"),
+        "std": Key(NUMBER, "The standard deviation, of `normal`.", 0.1, default="1"),
+        "low": Key(NUMBER, "The lower bound, of `uniform` and `integers`.", -1, default="0"),
+        "high": Key(
+            NUMBER, "The upper bound of these; it is never drawn.", 1, default="1, of `integers` 10"
+        ),
     },
+    doc="An array drawn by NumPy's generator from a seed, the same in all frameworks.",
 )
 
 MAX_POINTS = 1_000
@@ -80,9 +81,57 @@ LINSPACE = Record(
             [-6, 6],
             required=True,
         ),
-        "count": Key(NATURAL, "How many there are; 128 by default.", 128),
+        "count": Key(NATURAL, "How many numbers there are.", 64, default="128"),
     },
+    doc="Evenly spaced numbers, both ends included, as for a curve that is drawn.",
 )
+
+
+FORMS: Mapping[str, Record] = {
+    "values": Record(
+        "a typed input",
+        {
+            "values": Key(ANY, "A number, or nested lists of numbers.", [1, 2], required=True),
+            "dtype": Key(
+                DTYPE,
+                "The dtype of the array.",
+                "int64",
+                default="`bool`, `int32` or `float32`, as the values are",
+            ),
+        },
+        doc="An array of a dtype. `{values: 0.5}` is an array with no axes.",
+    ),
+    "random": RANDOM,
+    "linspace": LINSPACE,
+    "python": Record(
+        "a Python input",
+        {"python": Key(ANY, "A literal of Python.", "(2, 3)", required=True)},
+        doc="Any Python value that can be written down.",
+    ),
+    "code": Record(
+        "an input given as code",
+        {
+            "code": Key(
+                WORDS,
+                "Code that defines the input's name. `xp` stands for the framework's namespace.",
+                "def fun(x): return xp.sin(x)",
+                required=True,
+            )
+        },
+        doc="What only code can say: a function to be differentiated, for instance.",
+    ),
+    "tuple": Record(
+        "a tuple of inputs",
+        {"tuple": Key(ListOf(ANY), "Its items, each an input.", [[1.0], [2.0]], required=True)},
+        doc="A Python tuple of arrays or other inputs.",
+    ),
+    "list": Record(
+        "a list of inputs",
+        {"list": Key(ListOf(ANY), "Its items, each an input.", [[1.0], [2.0]], required=True)},
+        doc="A Python list of arrays or other inputs; a plain YAML list is one array.",
+    ),
+}
+"""The forms of an input that are mappings, each by the key that it is told by."""
 
 
 def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> InputSpec | None:
@@ -90,8 +139,14 @@ def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> In
     if isinstance(value, list):
         return _read_array(value, None, path, report)
     if not isinstance(value, dict):
+        if isinstance(value, str) and (hint := _find_lost_type(value, path, report)):
+            name = _find_name(path)
+            report.note_fault(
+                path, "bad-input", f"`{name}` is the text {shorten(repr(value))}", hint
+            )
+            return None
         return PythonInput(write_python(value))
-    forms = _FORMS.keys() & value.keys()
+    forms = FORMS.keys() & value.keys()
     if len(forms) != 1:
         _report_form(value, path, report)
         return None
@@ -101,12 +156,12 @@ def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> In
     if form == "linspace":
         return _read_linspace(value, path, report)
     inner = (*path, form)
-    for key in value.keys() - set(_FORMS[form]):
+    for key in value.keys() - FORMS[form].keys.keys():
         report.note_key_fault(
             (*path, key),
             "unknown-key",
             f"an input of the form {{{form}: ...}} has no key {shorten(repr(key))}",
-            suggest_name(key, _FORMS[form]) or "it may have " + ", ".join(_FORMS[form]),
+            suggest_name(key, FORMS[form].keys) or "it may have " + ", ".join(FORMS[form].keys),
         )
     if form == "values":
         dtype = value.get("dtype")
@@ -128,6 +183,22 @@ def read_input(value: Any, path: KeyPath, position: int, report: Reporter) -> In
     return SequenceInput(form, found) if len(found) == len(items) else None
 
 
+def _find_lost_type(text: str, path: KeyPath, report: Reporter) -> str:
+    """Return what to write for a text that was meant as Python's, having no quotes."""
+    source = report.document.find_source(path)
+    if source is None or source.style or path in report.document.fault_paths:
+        return ""
+    if text == "None":
+        return "write null, or put quotes around the text"
+    if text.lower().lstrip("+-") in ("nan", "inf"):
+        return "write .nan, .inf or -.inf, or put quotes around the text"
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return ""
+    return f"write {{python: {json.dumps(text)}}}, or put quotes around the text"
+
+
 def _read_item(value: Any, path: KeyPath, position: int, report: Reporter) -> InputSpec | None:
     if isinstance(value, dict) and "code" in value:
         report.note_key_fault(
@@ -141,7 +212,7 @@ def _read_item(value: Any, path: KeyPath, position: int, report: Reporter) -> In
 
 
 def _report_form(value: dict[str, Any], path: KeyPath, report: Reporter) -> None:
-    known = _FORMS.keys() & value.keys()
+    known = FORMS.keys() & value.keys()
     name = _find_name(path)
     hint = (
         "write a number, a list, or exactly one of {values: ...}, {random: ...}, {linspace: ...}, "
@@ -152,7 +223,7 @@ def _report_form(value: dict[str, Any], path: KeyPath, report: Reporter) -> None
         report.note_fault(path, "bad-input", f"`{name}` has more than one form: {named}", hint)
         return
     for key in value:
-        nearest = suggest_name(key, _FORMS)
+        nearest = suggest_name(key, FORMS)
         if nearest and key not in (*RANDOM.keys, *LINSPACE.keys):
             report.note_key_fault(
                 (*path, key),

@@ -14,6 +14,7 @@ from optabs.catalog.schema import (
     OP,
     Anything,
     Choice,
+    Key,
     Kind,
     ListOf,
     MapOf,
@@ -84,7 +85,7 @@ def _describe_record(record: Record) -> dict[str, Any]:
         "type": "object",
         "properties": {
             name: {
-                "description": key.description,
+                "description": _describe_key(key),
                 "examples": [key.example],
                 **describe(key.kind),
             }
@@ -93,6 +94,10 @@ def _describe_record(record: Record) -> dict[str, Any]:
         "required": [*record.required],
         "additionalProperties": False,
     }
+
+
+def _describe_key(key: Key) -> str:
+    return f"{key.description} Without it: {key.default}." if key.default else key.description
 
 
 def _describe_choice(choice: OneOf) -> dict[str, Any]:

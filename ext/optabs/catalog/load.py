@@ -342,7 +342,9 @@ class _Builder:
                 path,
                 "no-oracle",
                 f"the case {item['id']!r} has no oracle",
-                "add `expect`: the result, or a NumPy expression for it",
+                "`expect` stands among its inputs: indent it as `inputs` is"
+                if "expect" in item.get("inputs", {})
+                else "add `expect`: the result, or a NumPy expression for it",
             )
         differences = [
             self.build_difference(entry, (*path, "differences", index), expect)

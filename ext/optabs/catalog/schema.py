@@ -6,12 +6,14 @@ returns the value without its faulty parts, so that one bad key costs no more th
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
+
+import yaml
 
 from optabs.catalog.source import KeyPath, YamlDocument
 from optabs.errors import Fault, suggest_name
@@ -102,6 +104,9 @@ class Scalar:
         return report.note_wrong_type(path, value, self.wanted, self._find_hint(value))
 
     def _find_hint(self, value: Any) -> str:
+        if value is None:
+            quotes = ", or put quotes around the word" if str in self.types else ""
+            return f"fill it in, or remove it{quotes}"
         if str in self.types and isinstance(value, bool | int | float):
             return "put quotes around it"
         if not isinstance(value, str):
@@ -220,6 +225,8 @@ class Key:
     description: str
     example: Any
     required: bool = False
+    default: str = ""
+    """What holds without the key, in words; empty where that goes without saying."""
 
 
 @dataclass(frozen=True)
@@ -229,11 +236,18 @@ class Record:
     name: str
     keys: Mapping[str, Key]
     rule: Callable[[dict[str, Any], KeyPath, Reporter], None] | None = field(default=None)
+    doc: str = ""
+    """What it is for, in a sentence or two."""
 
     @property
     def wanted(self) -> str:
         """See Kind."""
         return f"a mapping with the keys of {self.name}"
+
+    @property
+    def bare_name(self) -> str:
+        """The name without its article."""
+        return re.sub(r"^an? ", "", self.name)
 
     @cached_property
     def required(self) -> tuple[str, ...]:
@@ -266,7 +280,7 @@ class Record:
                     path,
                     "missing-key",
                     f"{self.name} has no `{key}`",
-                    f"add it, e.g. `{key}: {write_example(self.keys[key].example)}`",
+                    f"add it, e.g. `{write_line(key, self.keys[key].example)}`",
                 )
         if not complete:
             return DROPPED
@@ -275,9 +289,11 @@ class Record:
         return checked
 
 
-def write_example(value: Any) -> str:
-    """Return an example value as YAML (which JSON is a part of), on one line."""
-    return value if isinstance(value, str) else json.dumps(value)
+def write_line(key: str, value: Any) -> str:
+    """Return a key and its value as a line of YAML."""
+    is_flow = isinstance(value, list | dict)
+    line = yaml.safe_dump({key: value}, default_flow_style=is_flow, width=math.inf, sort_keys=False)
+    return line.strip()[1:-1] if is_flow else line.strip()
 
 
 @dataclass(frozen=True)
@@ -350,9 +366,20 @@ DTYPE = Choice(DTYPES)
 PARAMETER = Record(
     "a standard argument",
     {
-        "name": Key(WORDS, "The standard name of the argument.", "x", required=True),
-        "type": Key(MAYBE_TEXT, "Its type, as readers should see it.", "Tensor"),
-        "default": Key(ANY, "Its default value.", -1),
+        "name": Key(
+            WORDS,
+            "Its standard name: cases give inputs by it, and `args` of a variant renames it.",
+            "x",
+            required=True,
+        ),
+        "type": Key(
+            MAYBE_TEXT, "Its type, as readers should see it; nothing is checked by it.", "Tensor"
+        ),
+        "default": Key(
+            ANY,
+            "Its default value, for readers; a case that leaves the argument out does not pass it.",
+            -1,
+        ),
         "kind": Key(
             Choice(
                 (
@@ -365,9 +392,16 @@ PARAMETER = Record(
             ),
             "How it may be passed.",
             "positional_or_keyword",
+            default="`positional_or_keyword`",
         ),
-        "is_variadic": Key(BOOL, "Whether it stands for any number of arguments.", False),
-        "doc": Key(MAYBE_TEXT, "What it means, with its shape.", "logits, any shape"),
+        "is_variadic": Key(
+            BOOL, "Whether it stands for any number of arguments.", True, default="`false`"
+        ),
+        "doc": Key(
+            MAYBE_TEXT,
+            "What it means, its shape, and the values that it may take.",
+            "logits, any shape",
+        ),
         "rank": Key(ANY, "Its number of axes (ODL).", 2),
         "options": Key(ANY, "The values it may take (ODL).", ["mean", "sum"]),
         "min": Key(ANY, "Its smallest value (ODL).", 0),
@@ -375,20 +409,28 @@ PARAMETER = Record(
         "shape_spec": Key(ANY, "Its shape, as text (ODL).", "(B, C)"),
         "dtype": Key(ANY, "Its dtype (ODL).", "float32"),
     },
+    doc="One argument of the op, in the words of no framework. A name, or a pair of name and type, "
+    "will do.",
 )
 
 TOLERANCE = Record(
     "a tolerance",
     {
-        "rtol": Key(TOLERABLE, "The relative part.", 1e-5, required=True),
-        "atol": Key(TOLERABLE, "The absolute part.", 1e-6, required=True),
+        "rtol": Key(
+            TOLERABLE,
+            "The relative part: what may be off, as a share of the expected value.",
+            1e-5,
+            required=True,
+        ),
+        "atol": Key(TOLERABLE, "The absolute part, which is added.", 1e-6, required=True),
         "reason": Key(
             WORDS,
-            "Why this case needs it; readers see it.",
+            "Why it is needed, which is what loses the digits. Readers see it.",
             "the sum runs over 10,000 terms",
             required=True,
         ),
     },
+    doc="How far actual may be from expected: |actual - expected| <= atol + rtol * |expected|.",
 )
 
 PARAMETER_VALUE = OneOf(
@@ -440,8 +482,10 @@ def _make_parameter(doc: str, example: Any) -> Key:
 EXPECTED = Record(
     "an expected result",
     {
-        "values": Key(ANY, "The result as literal values.", [1.0, 2.0]),
-        "expr": Key(WORDS, "A NumPy expression over the inputs, in float64.", "np.exp(x)"),
+        "values": Key(ANY, "The result itself: a number, or nested lists.", [1.0, 2.0]),
+        "expr": Key(
+            WORDS, "A NumPy expression over the inputs, which are widened to float64.", "np.exp(x)"
+        ),
         "distribution": Key(
             Choice(tuple(EXPECTED_DISTRIBUTIONS)), "The distribution of random draws.", "normal"
         ),
@@ -463,14 +507,22 @@ EXPECTED = Record(
             "The shape of the draws.",
             [5000],
         ),
-        "dtype": Key(DTYPE, "The dtype that the result must have.", "int64"),
+        "dtype": Key(
+            DTYPE,
+            "The dtype that the result must have, checked before its values.",
+            "int64",
+            default="of floats the widest among the inputs, of whole numbers `int64`, else `bool`",
+        ),
         "up_to": Key(
             Choice(("column-signs", "row-signs")),
-            "What the mathematics leaves open, as the signs of eigenvectors; if complex, a phase.",
+            "What the mathematics leaves open: the sign of each column or row, as of eigenvectors; "
+            "if complex, its phase.",
             "column-signs",
         ),
     },
     rule=_check_oracle,
+    doc="What one result must be: exactly one of `values`, `expr` and `distribution`. The keys "
+    "from `mean` to `shape` are for a distribution.",
 )
 
 EXPECTED_RESULT = OneOf(
@@ -500,16 +552,23 @@ EXPECT = OneOf(
 DIFFERENCE = Record(
     "a difference",
     {
-        "frameworks": Key(TEXTS, "The frameworks that differ.", ["jax", "flax_nnx"], required=True),
-        "dtype": Key(MapOf(DTYPE), "Their dtype, by name of the result.", {"result": "int32"}),
-        "expect": Key(EXPECT, "Their own result.", {"result": [0, 1]}),
+        "frameworks": Key(
+            TEXTS, "The keys of the frameworks that differ.", ["jax", "flax_nnx"], required=True
+        ),
+        "dtype": Key(MapOf(DTYPE), "Their dtype, by the name of the result.", {"result": "int32"}),
+        "expect": Key(
+            EXPECT,
+            "Their own result, as under `expect` of a case; others are as everywhere.",
+            {"result": [0, 1]},
+        ),
         "reason": Key(
             WORDS,
-            "Why they differ; readers see it.",
+            "Why they differ by design. Readers see it.",
             "integers are 32-bit by default",
             required=True,
         ),
     },
+    doc="What some frameworks do otherwise by design. They are held to it, and pages show it.",
 )
 
 PLOTS = ("curve", "grid")
@@ -524,12 +583,28 @@ CASE = Record(
             "negative-axis",
             required=True,
         ),
-        "title": Key(TEXT, "What the case shows.", "Along a negative axis"),
-        "inputs": Key(MapOf(ANY), "The inputs, by standard argument name.", {"x": [1.0, 2.0]}),
-        "expect": Key(EXPECT, "The oracle: what the result must be.", "np.exp(x)"),
-        "equal_nan": Key(BOOL, "Whether NaN is expected where the oracle has NaN.", True),
+        "title": Key(TEXT, "What the case shows, in a few words.", "Along a negative axis"),
+        "inputs": Key(
+            MapOf(ANY),
+            "The inputs by name: standard arguments, and whatever else examples need. A number, a "
+            "text, `true`, `false` and `null` are those Python values, a list is an array; the "
+            "other forms are mappings.",
+            {"x": [1.0, 2.0], "axis": -1},
+        ),
+        "expect": Key(
+            EXPECT,
+            "The oracle: what the result must be. A text is a NumPy expression over the inputs; a "
+            "mapping names several results. A lone one is called `result`. Every case has it.",
+            "np.exp(x)",
+        ),
+        "equal_nan": Key(
+            BOOL, "Whether NaN is right where the oracle has NaN.", True, default="`false`"
+        ),
         "grad": Key(
-            BOOL, "Whether the gradient is verified too, against finite differences.", True
+            BOOL,
+            "Whether the gradient is verified, too, against finite differences of `expect`.",
+            True,
+            default="`false`",
         ),
         "plot": Key(
             Choice(PLOTS),
@@ -542,15 +617,22 @@ CASE = Record(
             TOLERANCE,
             "A tolerance for this case alone.",
             {"rtol": 1e-5, "atol": 1e-6, "reason": "..."},
+            default="that of the entry, else that of the dtype",
         ),
         "differences": Key(
             ListOf(DIFFERENCE, gaps=True),
-            "How frameworks legitimately differ here.",
+            "How frameworks differ here by design.",
             [{"frameworks": ["jax"], "dtype": {"result": "int32"}, "reason": "..."}],
         ),
-        "time_limit": Key(SECONDS, "Seconds that an example may run.", 60),
-        "source": Key(TEXT, "Where the figures come from.", "DLMF 4.2"),
+        "time_limit": Key(
+            SECONDS,
+            "Seconds that an example may run.",
+            120,
+            default="the setting `optabs_time_limit`",
+        ),
+        "source": Key(TEXT, "Where literal figures come from.", "DLMF 4.2"),
     },
+    doc="Inputs and what must come of them. The op is run on each case in each framework.",
 )
 
 NOT_SYNTHESISED: tuple[tuple[str, str, Any], ...] = (
@@ -567,34 +649,40 @@ NOT_SYNTHESISED: tuple[tuple[str, str, Any], ...] = (
 IMPORT = Record(
     "an import",
     {
-        "module": Key(WORDS, "The module.", "jax.numpy", required=True),
-        "alias": Key(MAYBE_TEXT, "The name that it gets.", "jnp"),
+        "module": Key(WORDS, "The name of the module.", "jax.numpy", required=True),
+        "alias": Key(MAYBE_TEXT, "The name that it gets in the code.", "jnp"),
     },
+    doc="A module that code imports. A text such as `import jax` will do.",
 )
 
 VARIANT = Record(
     "a variant",
     {
-        "api": Key(TEXT_OR_NULL, "The framework's name for the op.", "torch.softmax"),
+        "api": Key(TEXT_OR_NULL, "The framework's full name for the op.", "torch.softmax"),
         "op_type": Key(
             Choice(("function", "class", "decorator", "context")),
-            "What the API is in this framework, if not as in the op.",
+            "What the API is in this framework.",
             "class",
+            default="as in the entry",
         ),
         "args": Key(
             Maybe(MapOf(TEXT_OR_NULL)),
-            "Standard name to framework's name; null drops it.",
+            "From standard names to the framework's; `null` drops the argument.",
             {"axis": "dim"},
         ),
         "inject_args": Key(
-            Maybe(MapOf(ANY)), "Arguments that the framework needs in addition.", {"axis": 2}
+            Maybe(MapOf(ANY)),
+            "Arguments that the framework needs besides, with their values.",
+            {"axis": 2},
         ),
         "pack_to_tuple": Key(
             MAYBE_TEXT, "The keyword that takes all further arguments as one tuple.", "perm"
         ),
-        "pack_as": Key(Choice(("Tuple", "List")), "What `pack_to_tuple` packs into.", "Tuple"),
+        "pack_as": Key(
+            Choice(("Tuple", "List")), "What `pack_to_tuple` packs into.", "List", default="`Tuple`"
+        ),
         "output_select_index": Key(
-            Maybe(WHOLE), "Which item of the returned tuple is the result.", 0
+            Maybe(WHOLE), "Which item of what is returned is the result, counted from 0.", 0
         ),
         "macro_template": Key(
             MAYBE_TEXT,
@@ -607,7 +695,7 @@ VARIANT = Record(
             "A special way to write the op: infix, macro, inline_lambda, strip_context.",
             "infix",
         ),
-        "operator": Key(MAYBE_TEXT, "The operator of an infix op.", "<<"),
+        "operator": Key(MAYBE_TEXT, "The operator, where `transformation_type` is `infix`.", "<<"),
         "requires_plugin": Key(
             MAYBE_TEXT,
             "The ODL plugin that rewrites this op; cannot be run here.",
@@ -615,7 +703,7 @@ VARIANT = Record(
         ),
         "required_imports": Key(
             Maybe(ListOf(OneOf({str: WORDS, dict: IMPORT}, "text or {module, alias}"))),
-            "Imports that the code needs.",
+            "Imports that the code needs, beyond the names that the framework's snippets know.",
             ["import jax"],
         ),
         "min_version": Key(
@@ -626,13 +714,19 @@ VARIANT = Record(
         ),
         "example": Key(
             OneOf({str: WORDS, dict: MapOf(WORDS)}, "code, or a mapping from case id to code"),
-            "Code for all cases, or code by case id; without it the call is synthesised.",
+            "The code that is shown and run, for all cases or by case id. It may use the inputs by "
+            "name, and defines the results that `expect` names.",
             "result = torch.softmax(x, dim=axis)",
+            default="a call is made from the other keys of the variant",
         ),
-        "unsupported": Key(WORDS, "Why the framework has no such op.", "MLX has no complex sort."),
-        "untestable": Key(WORDS, "Why the example cannot be run.", "needs two hosts"),
+        "unsupported": Key(
+            WORDS, "That the framework has no such op, and why.", "MLX has no complex sort."
+        ),
+        "untestable": Key(WORDS, "That the example cannot be run, and why.", "needs two hosts"),
         "notes": Key(
-            TEXT, "How the framework differs, in MyST Markdown.", "The default axis is 0."
+            TEXT,
+            "How the framework differs from the others, in MyST Markdown.",
+            "The default axis is 0.",
         ),
         "missing_message": Key(
             MAYBE_TEXT, "What ODL tools say where the mapping fails.", "no such op"
@@ -646,19 +740,28 @@ VARIANT = Record(
             for key, meaning, example in NOT_SYNTHESISED
         },
     },
+    doc="How one framework has the op. `null` in place of the mapping says that it has no such op.",
 )
 
 OP = Record(
     "an entry",
     {
-        "operation": Key(WORDS, "The op's name.", "Softmax", required=True),
-        "aliases": Key(TEXTS, "Other names of the op.", ["softargmax"]),
-        "category": Key(TEXT, "Where the op stands in the navigation.", "Activations"),
+        "operation": Key(
+            WORDS, "The op's name, unique in the catalogue.", "Softmax", required=True
+        ),
+        "aliases": Key(TEXTS, "Other names by which people look for the op.", ["softargmax"]),
+        "category": Key(TEXT, "The group in which the op stands in the navigation.", "Activations"),
         "description": Key(
-            MAYBE_TEXT, "What is computed, in MyST Markdown.", "The softmax of `x`."
+            MAYBE_TEXT,
+            "What is computed, in MyST Markdown with `$math$`; true for every framework.",
+            "The softmax of `x`.",
         ),
         "op_type": Key(
-            Choice(("function", "class", "decorator", "context")), "What the op is.", "function"
+            Choice(("function", "class", "decorator", "context")),
+            "What the op is. A class is constructed with the standard arguments, and the object "
+            "called with the other inputs.",
+            "class",
+            default="`function`",
         ),
         "std_args": Key(
             ListOf(
@@ -672,17 +775,24 @@ OP = Record(
                 ),
                 gaps=True,
             ),
-            "The standard arguments.",
+            "The standard arguments, in their order. The first one is passed by position.",
             [{"name": "x", "type": "Tensor"}],
         ),
-        "return_type": Key(TEXT_OR_NULL, "What the op returns.", "Tensor"),
+        "return_type": Key(TEXT_OR_NULL, "What the op returns, for readers.", "Tensor"),
         "reference": Key(
-            TEXT, "NumPy code that the cases' expressions may use.", "def softmax(x): ..."
+            TEXT, "NumPy code that the expressions of all cases may use.", "def softmax(x): ..."
         ),
         "tolerance": Key(
-            TOLERANCE, "A tolerance for all cases.", {"rtol": 1e-5, "atol": 1e-6, "reason": "..."}
+            TOLERANCE,
+            "A tolerance for all cases.",
+            {"rtol": 1e-5, "atol": 1e-6, "reason": "..."},
+            default="that of the dtype",
         ),
-        "cases": Key(ListOf(CASE, gaps=True), "Inputs and oracles.", [{"id": "basic"}]),
+        "cases": Key(
+            ListOf(CASE, gaps=True),
+            "What the op is run on. Without cases, nothing is run.",
+            [{"id": "basic", "inputs": {"x": [1.0]}, "expect": "np.exp(x)"}],
+        ),
         "variants": Key(
             MapOf(
                 OneOf(
@@ -690,11 +800,11 @@ OP = Record(
                     "a mapping, or null where the framework has no such op",
                 )
             ),
-            "One variant per framework.",
+            "How each framework has the op, by the framework's key.",
             {"torch": {"api": "torch.softmax"}},
             required=True,
         ),
-        "see_also": Key(TEXTS, "Related ops, by name.", ["LogSumExp"]),
+        "see_also": Key(TEXTS, "The names of ops that readers may rather want.", ["LogSumExp"]),
         **{
             key: Key(ANY, f"{meaning} (ODL).", example)
             for key, meaning, example in (
@@ -715,4 +825,6 @@ OP = Record(
             )
         },
     },
+    doc="One op: what it computes, how that is checked, and how each framework has it. A file "
+    "holds an entry, or a list of them.",
 )

@@ -338,7 +338,7 @@ class _Reader:
                 "bad-alias",
                 f"the alias *{name} "
                 + ("stands for nothing" if start is None else "stands within itself"),
-                f"put &{name} before a value above it, or write the value out",
+                f"put &{name} before a value above it, or quotes around the text",
             )
             self.usable = False
             return None, event
@@ -512,14 +512,22 @@ def _find_unprintable(text: str, file: str) -> list[Fault]:
     ]
 
 
+# A key whose value follows it without a space; a value that goes on after its bracket or quote.
+_GLUED = re.compile(r"[ -]*([A-Za-z_]\w*):(?=\S)")
+_CLOSED = re.compile(r"[ -]*\w+: +(?:([{\[]).*[}\]]|(['\"]).*\2) *[^ #,}\]]")
+# What PyYAML says where something stands that could stand elsewhere.
+_MISPLACED = ("mapping values are not allowed", "did not find expected key", "'-' indicator")
+_BEGINNING = re.compile(r" *(?P<dashes>(?:- +)*)(?=[^ #])")
+
+
 def _explain_yaml_error(error: yaml.YAMLError, text: str, file: str) -> Fault:
     """Return the fault for what PyYAML could not parse, in words a contributor can act on."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or error)
     if mark is None:
         return Fault(Place(file), "invalid-yaml", problem, "check the quotes and brackets")
-    lines = text.split("\n")
-    line = lines[mark.line].rstrip("\r") if mark.line < len(lines) else ""
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    line = lines[mark.line] if mark.line < len(lines) else ""
     indent = line[: len(line) - len(line.lstrip())]
     if "\t" in indent or line[mark.column : mark.column + 1] == "\t":
         column = indent.find("\t") if "\t" in indent else mark.column
@@ -529,15 +537,14 @@ def _explain_yaml_error(error: yaml.YAMLError, text: str, file: str) -> Fault:
             "a tab stands where only spaces can",
             "indent and separate with spaces",
         )
-    context = getattr(error, "context", None)
+    context = str(getattr(error, "context", None) or "")
     begun = getattr(error, "context_mark", None)
-    if "found unexpected end of stream" in problem and begun:
-        return Fault(
-            Place(file, begun.line + 1, begun.column + 1),
-            "invalid-yaml",
-            "the quoted text that begins here never ends",
-            "close the quote",
-        )
+    if begun and (found := _explain_beginning(problem, context, begun, mark, lines)):
+        column, message, hint = found
+        return Fault(Place(file, begun.line + 1, column), "invalid-yaml", message, hint)
+    if any(words in problem for words in _MISPLACED) and (found := _explain_line(lines, mark)):
+        column, message, hint = found
+        return Fault(Place(file, mark.line + 1, column), "invalid-yaml", message, hint)
     message = f"{problem}{f' {context}' if context else ''}"
     if begun and begun.line < mark.line:
         message += f" that begins in line {begun.line + 1}"
@@ -547,6 +554,60 @@ def _explain_yaml_error(error: yaml.YAMLError, text: str, file: str) -> Fault:
         message = _SECOND_DOCUMENT
     place = Place(file, mark.line + 1, mark.column + 1)
     return Fault(place, "invalid-yaml", message, _hint_for(problem))
+
+
+def _explain_beginning(
+    problem: str, context: str, begun: Any, mark: Any, lines: list[str]
+) -> tuple[int, str, str] | None:
+    """Return column, message and hint of what is wrong where PyYAML's context begins, if it is."""
+    line = lines[begun.line] if begun.line < len(lines) else ""
+    sign, column = line[begun.column : begun.column + 1], begun.column + 1
+    if "found unexpected end of stream" in problem:
+        return column, "the quoted text that begins here never ends", "close the quote"
+    if "simple key" in context and (glued := _GLUED.match(line)):
+        rest = line[glued.end() :].strip()
+        return glued.end(), "a space is missing after the colon", f"write `{glued[1]}: {rest}`"
+    if "simple key" in context:
+        return column, "a key has no colon", "write `key: value`, or indent it below its own key"
+    if "scanning an alias" in context or "scanning an anchor" in context:
+        return column, f"{sign!r} means something else in YAML", "put quotes around the whole value"
+    if "parsing a flow" in context:
+        at = f"before line {mark.line + 1}, column {mark.column + 1}"
+        hint = f"look at what stands {at}, and put quotes around texts with signs"
+        return column, f"{sign!r} is not closed, or a comma is missing", hint
+    return None
+
+
+def _explain_line(lines: list[str], mark: Any) -> tuple[int, str, str] | None:
+    """Return column, message and hint where it can be seen how a line does not fit those above."""
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if closed := _CLOSED.match(line):
+        sign = closed[1] or closed[2]
+        hint = (
+            "write it twice within the text" if sign == "'" else "put quotes around the whole value"
+        )
+        column = closed.start(1 if closed[1] else 2) + 1
+        return column, f"text follows what {sign} begins and ends", hint
+    own = _BEGINNING.match(line)
+    key = line[own.end() : mark.column] if own else " "
+    wanted = _list_columns(lines[: mark.line])
+    if own is None or not wanted or " " in key or own.start("dashes") + 1 in wanted:
+        return None
+    column = own.start("dashes") + 1
+    message = f"the line begins in column {column}, which fits no line above it"
+    return column, message, f"begin it in column {' or '.join(map(str, wanted))}, or mend those"
+
+
+def _list_columns(lines: list[str]) -> list[int]:
+    """Return the columns in which a line may begin after some others, the innermost last."""
+    found: list[int] = []
+    for line in reversed(lines):
+        if begins := _BEGINNING.match(line):
+            dash, key = begins.start("dashes") + 1, begins.end() + 1
+            for column in dict.fromkeys((key, dash)):
+                if not found or column < found[0]:
+                    found.insert(0, column)
+    return found
 
 
 def _hint_for(problem: str) -> str:
@@ -560,6 +621,4 @@ def _hint_for(problem: str) -> str:
         return "use single quotes, or write the backslash twice"
     if "did not find expected key" in problem or "'-' indicator" in problem:
         return "check the indentation, and the quotes and brackets above"
-    if "could not find expected ':'" in problem:
-        return "check the indentation, and the line above"
     return "check the quotes and brackets near it"

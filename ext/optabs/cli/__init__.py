@@ -15,8 +15,10 @@ from optabs.cli.envs import add_envs
 from optabs.cli.evidence import add_evidence
 from optabs.cli.importing import add_import
 from optabs.cli.live import add_live
+from optabs.cli.new import add_new
 from optabs.cli.report import add_report
 from optabs.cli.verify import add_verify
+from optabs.cli.worker import add_worker
 from optabs.errors import OptabsError
 from optabs.version import __version__
 
@@ -60,7 +62,7 @@ def _make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         *(add_verify, add_live, add_check, add_changed, add_report),
-        *(add_evidence, add_import, add_envs),
+        *(add_evidence, add_new, add_import, add_envs, add_worker),
     ):
         add(commands)
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,11 @@ def find_working_folder() -> Path:
         raise OptabsError(
             "the working folder is not there any more", "change to a folder that exists"
         ) from None
+
+
+def find_interpreter(text: str) -> Path:
+    """Return the interpreter of ``--python``: a path, or a name that is looked for on the PATH."""
+    return Path(text if os.path.dirname(text) else shutil.which(text) or text)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from optabs.cli.command import (
     Commands,
     choose_form,
     explain_writing,
+    find_interpreter,
     find_working_folder,
     select_frameworks,
 )
@@ -30,6 +30,7 @@ from optabs.ledger import Ledger
 from optabs.plan import DEFAULT_TIME_LIMIT, Options, Plan, make_plan
 from optabs.project import open_project
 from optabs.records import Verdict
+from optabs.run.cluster.connection import join_cluster
 from optabs.run.console import RunProgress
 from optabs.run.fingerprint import compute_fingerprint
 from optabs.run.targets import find_reference, find_targets
@@ -78,7 +79,7 @@ def add_verify(commands: Commands) -> None:
     )
     verify.add_argument(
         "--python",
-        type=_find_interpreter,
+        type=find_interpreter,
         metavar="FILE",
         help="an interpreter to use in place of the environments: a path, or a name on the PATH",
     )
@@ -103,6 +104,12 @@ def add_verify(commands: Commands) -> None:
         action="store_true",
         help="run each example in a process of its own, too, and say where verdicts differ (slow)",
     )
+    verify.add_argument(
+        "--scheduler",
+        default=os.environ.get("OPTABS_SCHEDULER"),
+        metavar="ADDRESS",
+        help="also use the machines of this Dask cluster; default: $OPTABS_SCHEDULER, else none",
+    )
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the export there")
     verify.add_argument(
         "--export",
@@ -118,10 +125,6 @@ def _read_seconds(text: str) -> float:
     if not (0 < seconds < math.inf):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
-
-
-def _find_interpreter(text: str) -> Path:
-    return Path(text if os.path.dirname(text) else shutil.which(text) or text)
 
 
 def _read_repeats(text: str) -> int:
@@ -152,6 +155,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     )
     if arguments.framework:
         targets = [target for target in targets if target.framework in selected]
+    if arguments.scheduler:
+        targets, notices = join_cluster(arguments.scheduler, targets, selected)
+        for notice in notices:
+            print(f"optabs: {notice}", file=sys.stderr)
     reference = find_reference(registry, project.cache)
     fresh = bool(arguments.fresh or arguments.repeat or arguments.isolate)
     options = Options(tuple(arguments.device), arguments.time_limit, fresh)

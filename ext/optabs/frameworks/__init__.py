@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from optabs.catalog.code import BadCode, find_bound_names
 from optabs.catalog.schema import (
     DROPPED,
     DTYPES,
@@ -28,6 +29,14 @@ from optabs.catalog.source import read_yaml
 from optabs.errors import CatalogError, Fault, OptabsError, Place, suggest_name
 
 BUILT_IN = Path(__file__).parent
+
+# What the worker calls, with what it passes.
+_ADAPTER = {
+    "devices": "()",
+    "reset": "(device, seed)",
+    "to_numpy": "(value)",
+    "synchronize": "()",
+}
 
 
 def _make_pattern(*fields: str) -> Scalar:
@@ -49,24 +58,31 @@ _VALUES = Record(
     {
         "array": Key(
             _make_pattern("value"),
-            "How an array is written where the literal alone gives the dtype.",
+            "How an array is written where its literals alone give the dtype.",
             "torch.tensor({value})",
             required=True,
         ),
         "typed": Key(
             _make_pattern("value", "dtype"),
-            "How an array of a given dtype is written.",
+            "How an array of a given dtype is written; `{dtype}` is what `dtype` makes of it.",
             "torch.tensor({value}, dtype={dtype})",
             required=True,
         ),
         "dtype": Key(
             _make_pattern("dtype"), "How a dtype is written.", "torch.{dtype}", required=True
         ),
-        "dtypes": Key(MapOf(TEXT), "Dtypes that are written otherwise.", {"bool": "jnp.bool_"}),
+        "dtypes": Key(
+            MapOf(TEXT), "Dtypes that are written in another way.", {"bool": "jnp.bool_"}
+        ),
         "implied": Key(
-            MapOf(Choice(DTYPES)), "The dtype of a literal, by kind.", {"float": "float32"}
+            MapOf(Choice(DTYPES)),
+            "The dtype that `array` gives to literals, by their kind: `bool`, `int`, `float`, "
+            "`complex`.",
+            {"int": "int64", "float": "float32"},
+            default="`typed` is written for all of them",
         ),
     },
+    doc="How the framework's users write arrays. Dtypes have NumPy's names: `float32`, `bool`.",
 )
 
 _GRADIENT_FIELDS = ("call", "input", "inputs", "group", "numbers", "gradient", "gradients")
@@ -90,50 +106,95 @@ _GRADIENT = Scalar(
 _DOCS = Record(
     "docs",
     {
-        "inventory": Key(TEXT, "The address of the framework's Sphinx inventory.", "…/objects.inv"),
+        "inventory": Key(
+            TEXT, "The address of its Sphinx inventory.", "https://example.org/objects.inv"
+        ),
         "page": Key(
             TEXT,
-            "A pattern for an API's page: {api}, {name} (its last part), "
-            "{path} (with slashes), {rest} (the path without its first part).",
-            "…/{api}.html",
+            "A pattern for an API's page: `{api}`, `{name}` (its last part), `{path}` (with "
+            "slashes), `{rest}` (the path without its first part).",
+            "https://example.org/{api}.html",
         ),
     },
+    doc="Where links from API names lead.",
 )
 
-_FRAMEWORK = Record(
+FRAMEWORK = Record(
     "a framework",
     {
-        "label": Key(TEXT, "The name that readers see.", "PyTorch", required=True),
-        "order": Key(WHOLE, "The order of the tabs.", 10, required=True),
-        "python": Key(TEXT, "The Python versions that it runs on.", ">=3.11,<3.15", required=True),
-        "environment": Key(TEXT, "The environment, if shared with another framework.", "jax"),
+        "label": Key(TEXT, "The name on the tab.", "PyTorch", required=True),
+        "order": Key(WHOLE, "Its place among the tabs, smallest first.", 10, required=True),
+        "python": Key(
+            TEXT,
+            "The versions of Python that it runs on. An interpreter is looked for, or fetched.",
+            ">=3.11,<3.15",
+            required=True,
+        ),
+        "environment": Key(
+            TEXT,
+            "The virtual environment, if it shares another framework's.",
+            "jax",
+            default="one of its own, named after its key",
+        ),
         "distributions": Key(
             TEXTS,
-            "The names it is distributed under; the first one installed is its version.",
+            "The names that it is distributed under; the first one installed gives the version.",
             ["torch"],
             required=True,
         ),
         "devices": Key(
-            TEXTS, "The devices that it can use anywhere.", ["cpu", "cuda"], required=True
+            TEXTS,
+            "The devices that it can use on any machine: `cpu`, `cuda`, `metal`, `tpu`.",
+            ["cpu", "cuda"],
+            required=True,
         ),
-        "precision": Key(TEXT, "The precision of matrix products that `reset` sets.", "highest"),
+        "precision": Key(
+            TEXT,
+            "The precision of matrix products that `reset` sets; it is part of a record.",
+            "highest",
+            default="`default`",
+        ),
         "imports": Key(
             MapOf(TEXT),
-            "Names that examples may use without importing them.",
+            "Names that examples may use without importing them: the snippet then begins with the "
+            "import.",
             {"np": "numpy"},
             required=True,
         ),
-        "namespace": Key(TEXT, "What `xp` stands for in shared code.", "torch", required=True),
-        "variables": Key(MapOf(TEXT), "Environment variables of the worker.", {"A": "1"}),
-        "values": Key(_VALUES, "How arrays are written.", {}, required=True),
+        "namespace": Key(
+            TEXT, "What `xp` stands for in code that cases share.", "torch", required=True
+        ),
+        "modules": Key(
+            TEXTS,
+            "Where `optabs new` looks for functions by name, the likeliest first; layers' last.",
+            ["torch", "torch.nn.functional"],
+            default="the module of `namespace`",
+        ),
+        "variables": Key(
+            MapOf(TEXT),
+            "Environment variables of the worker; `{cache}` is a folder kept between builds.",
+            {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        ),
+        "values": Key(
+            _VALUES,
+            "How its users write arrays and dtypes.",
+            {"array": "np.array({value})"},
+            required=True,
+        ),
         "gradient": Key(
             _GRADIENT,
-            "How the gradient of a call is taken; without it the framework has no autodiff. "
-            "A line with {input} or {gradient} is repeated for each input.",
+            "The code around a call that gives its gradient. A line with `{input}` or `{gradient}` "
+            "is written once for each input.",
             "{gradients} = jax.grad(...)({inputs})",
+            default="the framework has no automatic differentiation",
         ),
-        "docs": Key(_DOCS, "Where the documentation of an API is.", {}),
+        "docs": Key(
+            _DOCS,
+            "Where the documentation of an API is.",
+            {"page": "https://example.org/{api}.html"},
+        ),
     },
+    doc="What is known of a framework without running it.",
 )
 
 _RUNTIMELESS = MapOf(
@@ -177,6 +238,8 @@ class Framework:
     precision: str
     imports: Mapping[str, str]
     namespace: str
+    modules: tuple[str, ...]
+    """Where functions are looked for by name, the likeliest first."""
     variables: Mapping[str, str]
     values: ValueIdiom
     gradient: str | None
@@ -313,13 +376,32 @@ def _read_record(file: Path, kind: Record | MapOf) -> dict[str, Any]:
     return checked
 
 
+def _check_adapter(file: Path) -> None:
+    place = Place(str(file))
+    try:
+        bound = find_bound_names(file.read_text(encoding="utf-8"))
+    except (BadCode, UnicodeDecodeError) as error:
+        at = Place(str(file), (getattr(error, "row", None) or 0) + 1)
+        fault = Fault(at, "bad-python", f"this is no Python: {error}", "mend the code")
+        raise CatalogError([fault]) from error
+    faults = [
+        Fault(place, "no-function", f"the adapter has no `{name}`", f"define `{name}{signature}`")
+        for name, signature in _ADAPTER.items()
+        if name not in bound
+    ]
+    if faults:
+        raise CatalogError(faults)
+
+
 def _load_framework(file: Path) -> Framework:
-    found = _read_record(file, _FRAMEWORK)
+    found = _read_record(file, FRAMEWORK)
     for name in ("adapter.py", "requirements.txt"):
         if not (file.parent / name).is_file():
             place = Place(str(file.parent / name))
             raise CatalogError([Fault(place, "missing-file", f"a framework needs its {name}")])
+    _check_adapter(file.parent / "adapter.py")
     values, docs = found["values"], found.get("docs", {})
+    space = found["namespace"]
     return Framework(
         key=file.parent.name,
         folder=file.parent,
@@ -332,6 +414,7 @@ def _load_framework(file: Path) -> Framework:
         precision=found.get("precision", "default"),
         imports=found["imports"],
         namespace=found["namespace"],
+        modules=tuple(found.get("modules") or [found["imports"].get(space, space)]),
         variables=found.get("variables", {}),
         values=ValueIdiom(
             values["array"],

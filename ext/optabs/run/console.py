@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from optabs.run.pool import Event, Finished, Started, Unavailable
+from optabs.run.pool import Event, Finished, Notice, Started, Unavailable
 from optabs.run.targets import REFERENCE
 
 PLAIN_SECONDS = 10.0
@@ -31,6 +31,8 @@ class RunProgress:
             self._write(
                 f"optabs: {event.batch.framework} on {event.batch.device}: {event.reason}\n"
             )
+        elif isinstance(event, Notice):
+            self._write(f"optabs: {event.text}\n")
         if not isinstance(event, Finished | Started):
             return
         now = time.monotonic()

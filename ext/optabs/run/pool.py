@@ -15,7 +15,7 @@ from typing import Any
 
 from optabs.records import Error, Outcome, Record, read_names
 from optabs.run.warm import WarmWorkers
-from optabs.run.worker_process import WorkerDied, WorkerProcess, WorkerSpec
+from optabs.run.worker_process import ClusterSpec, WorkerDied, WorkerProcess, WorkerSpec
 
 START_SECONDS = 300.0
 RESOLVE_SECONDS = 60.0  # for one name
@@ -42,7 +42,7 @@ class Batch:
 
     framework: str
     device: str
-    spec: WorkerSpec
+    spec: WorkerSpec | ClusterSpec
     framework_version: str
     python_version: str
     precision: str
@@ -85,11 +85,18 @@ class Unavailable:
     """Whether it will be so again: the worker runs, but has no such device."""
 
 
-Event = Started | Finished | Resolved | Unavailable
+@dataclass(frozen=True)
+class Notice:
+    """Something that whoever waits should know, in a sentence."""
+
+    text: str
+
+
+Event = Started | Finished | Resolved | Unavailable | Notice
 
 
 @dataclass
-class _Ended:
+class Ended:
     """A thread has no more to do; `error` is a fault of the pool itself."""
 
     error: BaseException | None = None
@@ -97,7 +104,7 @@ class _Ended:
 
 @dataclass
 class Pool:
-    """Runs batches on local workers."""
+    """Runs batches on local workers: each has a `WorkerSpec`."""
 
     batches: Sequence[Batch]
     warm: WarmWorkers = field(default_factory=WarmWorkers)
@@ -107,39 +114,40 @@ class Pool:
 
     def run(self) -> Generator[Event, None, None]:
         """Yield what happens until all is run. Closing the iterator ends all workers at once."""
-        waiting: queue.SimpleQueue[Batch] = queue.SimpleQueue()
-        for batch in self.batches:
-            waiting.put(batch)
-        events: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
-        count = min(self.size, len(self.batches))
-        lanes = [_Lane(self, waiting, events.put) for _ in range(count)]
-        for lane in lanes:
-            lane.start()
+        events: queue.SimpleQueue[Event | Ended] = queue.SimpleQueue()
+        lanes = self.start(events.put)
         running = len(lanes)
         try:
             while running:
                 event = events.get()
-                if not isinstance(event, _Ended):
+                if not isinstance(event, Ended):
                     yield event
                     continue
                 running -= 1
                 if event.error is not None:
                     raise event.error
         finally:
-            for lane in lanes:
-                lane.stop()
-            for lane in lanes:
-                lane.join()
+            stop_lanes(lanes)
+
+    def start(self, emit: Callable[[Event | Ended], None]) -> list[Lane]:
+        """Start what runs the batches; each lane emits `Ended` when there is no more to do."""
+        waiting: queue.SimpleQueue[Batch] = queue.SimpleQueue()
+        for batch in self.batches:
+            waiting.put(batch)
+        lanes = [Lane(self, waiting, emit) for _ in range(min(self.size, len(self.batches)))]
+        for lane in lanes:
+            lane.start()
+        return lanes
 
 
-class _Lane(threading.Thread):
+class Lane(threading.Thread):
     """Takes batch after batch; one worker of it runs at a time."""
 
     def __init__(
         self,
         pool: Pool,
         waiting: queue.SimpleQueue[Batch],
-        emit: Callable[[Event | _Ended], None],
+        emit: Callable[[Event | Ended], None],
     ) -> None:
         super().__init__(name="optabs-lane", daemon=True)
         self.pool = pool
@@ -157,6 +165,7 @@ class _Lane(threading.Thread):
                 self.worker.kill()
 
     def run(self) -> None:
+        """See Thread."""
         error: BaseException | None = None
         try:
             while not self.stopped.is_set():
@@ -167,11 +176,13 @@ class _Lane(threading.Thread):
                 self.run_batch(batch)
         except BaseException as fault:  # it is raised again by Pool.run
             error = None if self.stopped.is_set() else fault
-        self.emit(_Ended(error))
+        self.emit(Ended(error))
 
     def run_batch(self, batch: Batch) -> None:
         """Run all jobs of a batch, then look its API names up; a new worker after each crash."""
         todo, apis, retried = deque(batch.jobs), deque(batch.apis), set[str]()
+        spec = batch.spec
+        assert isinstance(spec, WorkerSpec)
         idle_deaths = 0
         while (todo or apis) and not self.stopped.is_set():
             left = len(todo) + len(apis)
@@ -179,10 +190,10 @@ class _Lane(threading.Thread):
                 with self.lock:
                     if self.stopped.is_set():
                         return
-                    worker = self.pool.warm.take(batch.spec) or WorkerProcess(batch.spec)
+                    worker = self.pool.warm.take(spec) or WorkerProcess(spec)
                     self.worker = worker
             except OSError as error:
-                reason = f"its interpreter {batch.spec.python} cannot be started: {error.strerror}"
+                reason = f"its interpreter {spec.python} cannot be started: {error.strerror}"
                 self.emit(Unavailable(batch, reason))
                 return
             with contextlib.ExitStack() as stack:
@@ -197,7 +208,7 @@ class _Lane(threading.Thread):
                     with self.lock:
                         if not self.stopped.is_set():
                             stack.pop_all()
-                            self.pool.warm.give_back(batch.spec, worker)
+                            self.pool.warm.give_back(spec, worker)
                 except (WorkerDied, TimeoutError) as error:
                     # Nothing was running: the worker fell over by itself, or was spoiled.
                     idle = len(todo) + len(apis) == left
@@ -245,6 +256,14 @@ class _Lane(threading.Thread):
         return None
 
 
+def stop_lanes(lanes: Sequence[Lane]) -> None:
+    """End all that lanes run, at once."""
+    for lane in lanes:
+        lane.stop()
+    for lane in lanes:
+        lane.join()
+
+
 class _Conversation:
     """Sends requests to one worker and takes its replies."""
 
@@ -253,7 +272,7 @@ class _Conversation:
         worker: WorkerProcess,
         batch: Batch,
         device_name: str,
-        emit: Callable[[Event | _Ended], None],
+        emit: Callable[[Event | Ended], None],
     ) -> None:
         self.worker = worker
         self.batch = batch

@@ -19,7 +19,7 @@ from optabs.errors import InterpreterError
 from optabs.frameworks import Framework, Registry
 from optabs.records import hash_parts
 from optabs.run.environments import compute_fingerprint, describe_missing, get_python, list_specs
-from optabs.run.worker_process import WORKER, WorkerSpec
+from optabs.run.worker_process import WORKER, ClusterSpec, WorkerSpec
 
 REFERENCE = "reference"
 """Stands in the place of a framework's key for the NumPy code of oracles."""
@@ -36,7 +36,7 @@ class Target:
     """A hash of all that can change a result beside the code; None where nothing is installed."""
     framework_version: str = ""
     python_version: str = ""
-    spec: WorkerSpec | None = None
+    spec: WorkerSpec | ClusterSpec | None = None
     reason: str = ""
     method: str = ""
     """A hash of how examples are run, the same on every machine: worker, adapter, settings."""
@@ -44,6 +44,11 @@ class Target:
     """The version that evidence must be of: the one installed, else the one that is pinned."""
     is_elsewhere: bool = False
     """Whether only other machines have the device."""
+
+    @property
+    def local_spec(self) -> WorkerSpec | None:
+        """How its worker is started here, if it can be."""
+        return self.spec.local if isinstance(self.spec, ClusterSpec) else self.spec
 
 
 def find_devices() -> dict[str, str]:
@@ -189,6 +194,12 @@ def find_reference(registry: Registry, cache: Path) -> Target:
 def normalise(distribution: str) -> str:
     """Return a distribution's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def forget_texts() -> None:
+    """Have the worker and adapters read anew: in a process that lives long they may change."""
+    _hash_worker.cache_clear()
+    _hash_file.cache_clear()
 
 
 @cache

@@ -22,10 +22,11 @@ class WarmWorkers:
 
     def start(self, target: Target) -> None:
         """Start a worker for a target, unless there are enough."""
-        if target.spec and target.spec not in self._workers and len(self._workers) < self.size:
+        spec = target.local_spec
+        if spec and spec not in self._workers and len(self._workers) < self.size:
             # A failure is told to whoever wants to run something there.
             with contextlib.suppress(OSError):
-                self._workers[target.spec] = WorkerProcess(target.spec)
+                self._workers[spec] = WorkerProcess(spec)
 
     def take(self, spec: WorkerSpec) -> WorkerProcess | None:
         """Hand over a worker that was started, if there is one."""

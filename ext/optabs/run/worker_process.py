@@ -57,6 +57,16 @@ class WorkerSpec:
     cache: Path
 
 
+@dataclass(frozen=True)
+class ClusterSpec:
+    """How a worker is had on a cluster: on a machine with this identity, else here, if `local`."""
+
+    scheduler: str
+    """Its address."""
+    identity: str
+    local: WorkerSpec | None = None
+
+
 class WorkerDied(Exception):  # noqa: N818 - it says what happened
     """The worker is of no use any more; the text says what it did, e.g. ``was killed by ...``."""
 

@@ -8,6 +8,7 @@ from optabs.sphinxext import events, head, html, overviews, pictures, publish
 from optabs.sphinxext.browse import WriteLists
 from optabs.sphinxext.directives import OpsDirective, SummaryDirective
 from optabs.sphinxext.domain import OpDomain, OpRole
+from optabs.sphinxext.format import FormatDirective
 from optabs.sphinxext.parser import OpParser
 from optabs.sphinxext.transforms import GroupTabs, WritePlain
 
@@ -33,6 +34,7 @@ def setup_extension(app: Sphinx) -> None:
     app.add_role("op", OpRole())
     app.add_directive("ops", OpsDirective)
     app.add_directive("summary", SummaryDirective)
+    app.add_directive("format", FormatDirective)
     app.add_post_transform(GroupTabs)
     app.add_post_transform(WritePlain)
     app.add_post_transform(WriteLists)

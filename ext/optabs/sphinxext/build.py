@@ -32,6 +32,7 @@ from optabs.render import (
     make_op_context,
     make_tab_context,
 )
+from optabs.run.cluster.connection import join_cluster
 from optabs.run.targets import Target, find_reference, find_targets
 from optabs.snippet import NoSnippet, build_snippet
 from optabs.sphinxext.links import Links
@@ -61,6 +62,8 @@ class Build:
         self.jinja = jinja
         self.links = links
         self.targets: list[Target] = []
+        self.notices: list[str] = []
+        """What a person should know of the cluster."""
         self.report: Report | None = None
         self.is_live = False
         """Whether the process goes on after this build, to build what changes."""
@@ -101,11 +104,18 @@ class Build:
     # --- running ----------------------------------------------------------------------------------
 
     def start(
-        self, selected: tuple[str, ...], time_limit: float, ledger: Ledger, evidence: Evidence
+        self,
+        selected: tuple[str, ...],
+        time_limit: float,
+        ledger: Ledger,
+        evidence: Evidence,
+        scheduler: str | None = None,
     ) -> None:
-        """Make the plan and start running what the ledger does not know."""
+        """Make the plan and start running what the ledger does not know, on a cluster if named."""
         project = self.project
         self.targets = find_targets(self.registry, selected, project.environments, project.cache)
+        if scheduler:
+            self.targets, self.notices = join_cluster(scheduler, self.targets, selected)
         self._options = Options(time_limit=time_limit)
         self._run_ops(self.catalog.ops, ledger, evidence)
 
@@ -159,7 +169,8 @@ class Build:
     def wait(self) -> Iterator[str]:
         """Wait for what runs; yields the name of each example that begins.
 
-        An item that begins with ``!`` tells that the process that ran them ended too early.
+        An item that begins with ``!`` is a warning: that the process that ran them ended too
+        early, say.
         """
         if self.run is None:
             return
@@ -169,6 +180,8 @@ class Build:
                 yield message["started"]
             elif "finished" in message:
                 self._tally.executed += 1
+            elif "notice" in message:
+                yield f"!{message['notice']}"
             elif "failed" in message:
                 said = True
                 yield f"!{message['failed']}"

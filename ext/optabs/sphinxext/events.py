@@ -26,6 +26,7 @@ from optabs.records import Verdict, hash_parts
 from optabs.sphinxext import browse
 from optabs.sphinxext.build import Build, hash_files, read_pages, write_pages
 from optabs.sphinxext.domain import OpDomain, find_docname, get_build
+from optabs.sphinxext.format import is_format
 from optabs.sphinxext.html import find_assets, hash_templates, make_jinja
 from optabs.sphinxext.links import Links
 from optabs.sphinxext.overviews import EXPORT_FILE, MATRIX_FILE, is_site
@@ -162,7 +163,10 @@ def on_builder_inited(app: Sphinx) -> None:
         with Ledger(project.ledger) as ledger:
             if ledger.notice:
                 logger.warning(ledger.notice, type="optabs", subtype="ledger")
-            build.start(selected, app.config.optabs_time_limit, ledger, evidence)
+            limit, scheduler = app.config.optabs_time_limit, os.environ.get("OPTABS_SCHEDULER")
+            build.start(selected, limit, ledger, evidence, scheduler)
+    for notice in build.notices:
+        logger.warning("%s", notice, type="optabs", subtype="cluster")
     domain = app.env.domains["op"]
     assert isinstance(domain, OpDomain)
     domain.build = build
@@ -267,13 +271,14 @@ def on_env_get_outdated(
 ) -> list[str]:
     """Read a page again when its snippets change though its file does not."""
     build = get_build(env)
-    app.config.exclude_patterns = build.kept_patterns
+    patterns, app.config.exclude_patterns = app.config.exclude_patterns, build.kept_patterns
     if build.report is not None:  # a further build by the same process
         if build.is_live:
             _update(app, build)
         else:
             on_builder_inited(app)
-        env.find_files(app.config, app.builder)
+        if app.config.exclude_patterns != patterns:
+            env.find_files(app.config, app.builder)
         build = get_build(env)
         app.config.exclude_patterns = build.kept_patterns
         added |= env.found_docs - env.all_docs.keys()
@@ -396,11 +401,12 @@ def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], st
 def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
-    """Give our style and script to pages of ops and of all ops; the style to lists of ops."""
+    """Give our style and script to pages of ops and of all ops; the style to lists of them."""
     data = app.env.domains["op"].data
     pages = ChainMap(data["claims"], data["overviews"])
     needs_script = pagename in pages or (app.builder.name == "singlehtml" and pages)
-    if needs_script or pagename in data["listings"] or "optabs_navigation" in context:
+    is_list = pagename in data["listings"] or is_format(app.env, pagename)
+    if needs_script or is_list or "optabs_navigation" in context:
         app.add_css_file("optabs.css")
     if needs_script:
         app.add_js_file("optabs.js")

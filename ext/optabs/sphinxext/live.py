@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import io
 import json
 import logging
@@ -108,6 +109,9 @@ class LiveSite:
         self.app.connect("env-purge-doc", lambda app, env, docname: self._forget(docname))
         self.app.build()
         self.app.parallel = 1  # a few pages are not worth a process
+        # All of this stays; of a large site, looking through it for garbage takes seconds.
+        gc.collect()
+        gc.freeze()
         self._warm_up()
 
     @property
@@ -291,7 +295,7 @@ class LiveSite:
             return
         build.background = self._warmed = build.background or Background()
         reference = find_reference(build.registry, build.project.cache)
-        targets = tuple(each for each in (*build.targets, reference) if each.spec)
+        targets = tuple(each for each in (*build.targets, reference) if each.local_spec)
         work = Work(Plan([], {}, {}, [], {}), build.registry, build.project.ledger, targets)
         for _ in build.background.start(work).wait():
             pass

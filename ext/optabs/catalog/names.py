@@ -1,0 +1,70 @@
+"""Whether the names in an entry's code are there, as far as reading the code tells."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Collection, Iterator
+
+from optabs.catalog.code import BadCode, find_bound_names, find_free_names
+from optabs.catalog.model import Case, Expected, Op, Text
+from optabs.errors import Fault, Place, suggest_name
+
+_ALWAYS = frozenset({*dir(builtins), "np"})
+
+
+def find_name_faults(op: Op) -> Iterator[Fault]:
+    """Yield a fault for each name that an oracle lacks, and each that an example does not define.
+
+    Nothing is said of code that has a fault already.
+    """
+    try:
+        helpers = find_bound_names(op.reference.text) if op.reference else frozenset()
+    except BadCode:
+        return
+    for case in op.cases:
+        if case.gradient is None:
+            yield from _check_oracle(case, [*(each.name for each in case.inputs), *sorted(helpers)])
+    for variant in op.variants.values():
+        undefined: dict[tuple[Place, str], Fault] = {}
+        for case in op.cases if not variant.faults else ():
+            if example := variant.find_own_example(case):
+                for fault in _check_example(example, case):
+                    undefined.setdefault((fault.place, fault.message), fault)
+        yield from undefined.values()
+
+
+def _check_oracle(case: Case, names: Collection[str]) -> Iterator[Fault]:
+    own = [each for item in case.differences for each in item.expect]
+    for expected in (*case.expect, *own):
+        if expected.expr is None:
+            continue
+        needed = find_free_names(f"(\n{expected.expr.strip()}\n)")
+        for name in sorted(needed - _ALWAYS - {*names}):
+            yield Fault(
+                _find_place(expected, name),
+                "unknown-name",
+                f"`{expected.name}` is computed from {name!r}, which is not there",
+                suggest_name(name, names)
+                or f"there are {', '.join([*names, 'np'])}; NumPy's functions begin with `np.`",
+            )
+
+
+def _find_place(expected: Expected, name: str) -> Place:
+    found = re.search(rf"(?<![\w.]){name}\b", expected.expr or "")
+    if expected.text is None or found is None:
+        return expected.place
+    before = found.string[: found.start()]
+    return expected.text.find_place(before.count("\n"), len(before) - before.rfind("\n") - 1)
+
+
+def _check_example(example: Text, case: Case) -> Iterator[Fault]:
+    bound = find_bound_names(example.text)
+    for name in case.result_names:
+        if name not in bound and "*" not in bound:
+            yield Fault(
+                example.place,
+                "no-result",
+                f"the example does not define `{name}`",
+                f"begin the line that computes it with `{name} = `",
+            )
