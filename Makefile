@@ -4,6 +4,7 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 SPHINXOPTS ?=
+LIVEOPTS ?=
 PYTEST_OPTIONS ?=
 # Entries to verify, all where none is named: make verify PATHS="ops/softmax.yaml ops/relu.yaml"
 PATHS ?=
@@ -22,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 next = @echo "next: $(1)" >&2
 
 .DEFAULT_GOAL := html
-.PHONY: help html check verify envs test test-fast lint bench mutation clean distclean
+.PHONY: help html live check verify envs test test-fast lint bench mutation clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +32,10 @@ html: $(VENV)/installed $(CLUSTER) ## build the site in _build/html, running wha
 	@$(OPTABS) envs
 	@$(SPHINX) -b html . _build/html
 	$(call next,open _build/html/index.html)
+
+live: $(VENV)/installed ## serve the site on this machine, building and verifying what is saved
+	@$(OPTABS) envs
+	@$(OPTABS) live $(LIVEOPTS)
 
 check: $(VENV)/installed ## check the catalogue and its conventions without running anything
 	@$(OPTABS) check --conventions --format $(FORMAT)
@@ -67,7 +72,8 @@ bench: $(VENV)/installed ## measure what Optabs costs, as ratios
 	@echo "optabs: measuring, some minutes; leave the machine alone meanwhile"
 	@$(RUN) bench/execute.py
 	@$(RUN) bench/render.py
-	$(call next,README.md and guide/site.md quote these figures)
+	@$(RUN) bench/live.py
+	$(call next,README.md and guide/site.md and guide/live.md quote these figures)
 
 mutation: $(VENV)/installed-mutation ## count the faults that the tests of comparing and judging notice
 	@echo "optabs: making faults, one at a time, and counting those that tests notice"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +171,88 @@ def project(environments: Path) -> Callable[..., Project]:
         )
 
     return make
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running `optabs live`."""
+
+    project: Project
+    process: subprocess.Popen[str]
+    lines: list[str]
+    """What it has said."""
+    port: int
+
+    @property
+    def address(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> Path:
+        """Where its pages are."""
+        return self.project.folder / "_build/live"
+
+    def wait_for(self, text: str, count: int = 1, seconds: float = 60) -> None:
+        """Wait until so many lines with a text have been said."""
+        deadline = time.monotonic() + seconds
+        while sum(text in line for line in self.lines) < count:
+            assert time.monotonic() < deadline, f"no {text!r} in {self.lines}"
+            assert self.process.poll() is None, self.lines
+            time.sleep(0.02)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> float:
+        """End it, as Ctrl-C does, and return the seconds that this took."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(COMMAND_SECONDS)
+        return time.monotonic() - started
+
+
+LIVE_CONF = """\
+project = "Fakes"
+extensions = ["optabs"]
+html_theme = "alabaster"
+optabs_inventories = False
+"""
+
+
+@pytest.fixture(scope="session")
+def start_live() -> Callable[..., AbstractContextManager[Live]]:
+    """Start `optabs live` in a project, which gets what it lacks for pages; it ends in the end."""
+
+    @contextmanager
+    def start(project: Project, *, wait: bool = True, **variables: str) -> Iterator[Live]:
+        for name, text in [("conf.py", LIVE_CONF), ("index.md", "# Home\n\n```{ops}\n```\n")]:
+            if not (project.folder / name).exists():
+                project.write(f"./{name}", text)
+        process = project.start("live", "--port", 0, **variables)
+        assert process.stdout and process.stderr
+        lines: list[str] = []
+        readers = [
+            threading.Thread(target=lines.extend, args=[stream], daemon=True)
+            for stream in (map(str.rstrip, process.stdout), map(str.rstrip, process.stderr))
+        ]
+        for reader in readers:
+            reader.start()
+        live = Live(project, process, lines, 0)
+        try:
+            live.wait_for("http://")
+            found = re.search(r"http://127.0.0.1:(\d+)/", lines[0])
+            assert found
+            live = replace(live, port=int(found[1]))
+            if wait:
+                live.wait_for("built the site")
+            yield live
+        finally:
+            if process.poll() is None:
+                live.stop()
+            for reader in readers:
+                reader.join(10)
+            process.stdout.close()
+            process.stderr.close()
+
+    return start
 
 
 @pytest.fixture

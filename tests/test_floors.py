@@ -57,6 +57,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "bulletin",
         "repository",
     ),
+    ("live",),
     ("sphinxext", "cli", "__main__", "__init__"),
 )
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
@@ -217,6 +218,7 @@ def run_python(code: str) -> str:
         "optabs.overview",
         "optabs.porting",
         "optabs.snippet",
+        "optabs.live.serve",
         "optabs.run.cluster.connection",
     ],
 )

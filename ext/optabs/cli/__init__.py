@@ -14,6 +14,7 @@ from optabs.cli.check import add_check
 from optabs.cli.envs import add_envs
 from optabs.cli.evidence import add_evidence
 from optabs.cli.importing import add_import
+from optabs.cli.live import add_live
 from optabs.cli.new import add_new
 from optabs.cli.report import add_report
 from optabs.cli.verify import add_verify
@@ -60,7 +61,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"optabs {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
-        *(add_verify, add_check, add_changed, add_report),
+        *(add_verify, add_live, add_check, add_changed, add_report),
         *(add_evidence, add_new, add_import, add_envs, add_worker),
     ):
         add(commands)

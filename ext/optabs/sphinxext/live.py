@@ -18,10 +18,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import io
 import json
 import logging
 import os
 import pickle
+import re
 import select
 import signal
 import sys
@@ -72,8 +74,10 @@ IDLE_SECONDS = 0.3
 class LiveSite:
     """A site in memory."""
 
-    def __init__(self, root: Path, output: Path, settings: dict[str, str], say: Say) -> None:
-        """Load the project and build it whole.
+    def __init__(
+        self, root: Path, output: Path, settings: dict[str, str], log: io.StringIO, say: Say
+    ) -> None:
+        """Load the project and build it whole; Sphinx writes warnings and errors to `log`, too.
 
         Raises:
             Exception: whatever Sphinx and the project's conf.py raise.
@@ -94,7 +98,7 @@ class LiveSite:
             "html",
             confoverrides=settings,
             status=None,
-            warning=None,
+            warning=log,
             parallel=os.cpu_count() or 1,
         )
         self._build.is_live = True
@@ -385,6 +389,7 @@ class Engine:
 
     def __init__(self, root: Path, output: Path, settings: dict[str, str], say: Say) -> None:
         self.root, self.output, self.settings, self.say = root, output, settings, say
+        self.log = io.StringIO()
         self.site: LiveSite | None = None
         self.publisher: Publisher | None = None
 
@@ -436,18 +441,22 @@ class Engine:
         started = time.monotonic()
         pages: list[str] = []
         problem = ""
+        self.log.seek(0)
+        self.log.truncate()
         if changed and (self.site is None or self.site.must_restart(changed)):
             raise SystemExit(RESTART)
         try:
             if self.site is None:
-                self.site = LiveSite(self.root, self.output, self.settings, self.say)
+                self.site = LiveSite(self.root, self.output, self.settings, self.log, self.say)
                 pages = self.site.list_written()
             else:
                 pages = self.site.rebuild()
         except SphinxError as error:
             problem = f"{error.category}: {error}"
         except SystemExit:
-            problem = "the build was ended; the terminal says why"
+            # An error of ours, see `events`; the site with its messages may not be there yet.
+            text = re.sub(r"\x1b\[[\d;]*m", "", self.log.getvalue())
+            problem = text.rpartition("ERROR: ")[2].strip() or "the build was ended"
         except Exception as error:
             traceback.print_exc()
             problem = f"{type(error).__name__}: {error}"
