@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import indent
@@ -22,8 +23,14 @@ def find_trial(op: Op, framework: str, case_id: str, code: str) -> tuple[Op, Cas
     """Return an op of one case and one variant, whose example is the edited code.
 
     Raises:
-        OptabsError: there is no such case or variant.
+        OptabsError: there is no such case or variant, or the code is no Python.
     """
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        problem = getattr(error, "msg", str(error))
+        raise OptabsError(f"the code is no Python: line {line}: {problem}") from None
     case = next((each for each in op.cases if each.id == case_id), None)
     variant = op.variants.get(framework)
     if case is None or variant is None:

@@ -74,7 +74,7 @@ class Engine:
 
     def run(self, code: str, **changes: str) -> dict:
         request = {"page": "ops/scale", "framework": "fake", "case": "plain", "device": "cpu"}
-        self.send({"run": {**request, "code": code, **changes}})
+        self.send({"run": {**request, "code": code} | changes})
         return self.receive("ran")
 
     def end(self) -> int:
@@ -316,13 +316,15 @@ def test_a_crash_of_edited_code_costs_nothing_else(site, live):
         ({"case": "gone"}, "gone"),
         ({"framework": "torch"}, "torch"),
         ({"device": "cuda"}, "cuda"),
+        ({"code": "x = 1\nresult = (\n"}, "line 2: '(' was never closed"),
+        ({"code": "result = '\0'"}, "null bytes"),
     ],
 )
 def test_what_cannot_be_run_is_told(site, live, changes, words):
     site.write("scale", SCALE)
     with live() as engine:
         engine.build()
-        assert words in engine.run("result = x", **changes)["problem"]
+        assert words in engine.run(**{"code": "result = x"} | changes)["problem"]
 
 
 def test_the_block_for_the_entry_leaves_out_what_is_added_anyway(site, live):

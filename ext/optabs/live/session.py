@@ -130,6 +130,8 @@ class Session:
         elif "published" in message:  # the lists of ops, say, some time after the ops themselves
             self._note_written(message["published"]["pages"])
             self._board.show()
+            if problem := message["published"].get("problem"):
+                self._say(f"lists, search and exports could not be written: {problem}")
 
     def _note_written(self, pages: list[str]) -> None:
         self._board.note_written(pages, everything=self._assets.have_changed())

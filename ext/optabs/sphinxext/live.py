@@ -366,7 +366,9 @@ class Publisher:
             said = stream.read()
         os.waitpid(self._process, 0)
         self.site.note_published()  # what failed would fail again
-        message: Message = json.loads(said or '{"published": {"problem": "it was killed"}}')
+        message: Message = json.loads(
+            said or '{"published": {"pages": [], "problem": "it was killed"}}'
+        )
         return message
 
     def stop(self) -> None:
