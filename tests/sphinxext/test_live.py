@@ -186,6 +186,19 @@ def list_differences(one: Path, other: Path) -> list[str]:
     return found
 
 
+def test_the_colours_that_a_theme_gives_to_code_stay(site, live):
+    """Sphinx writes its own first, and a theme over them last: a page between has the wrong ones."""
+    site.write("scale", SCALE)
+    with live() as engine:
+        engine.build()
+        style = site.folder / "_build/html/_static/pygments.css"
+        style.write_text("the theme's")
+        site.edit("scale", "category: Simple", "category: Harder")
+        engine.build("ops/scale.yaml")
+        engine.receive("published")
+        assert style.read_text() == "the theme's"
+
+
 def test_new_and_removed_entries(site, live):
     site.write("scale", SCALE)
     with live() as engine:
