@@ -257,7 +257,8 @@ class Record:
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind. A record that lacks a required key is dropped."""
         if not isinstance(value, dict):
-            return report.note_wrong_type(path, value, self.wanted)
+            hint = f"its keys are {', '.join(self.keys)}"
+            return report.note_wrong_type(path, value, self.wanted, hint)
         checked = {}
         for key, item in value.items():
             spec = self.keys.get(key)

@@ -72,8 +72,9 @@ def ask_workers(address: str) -> Mapping[str, Mapping[str, Any]]:
 def explain_failure(address: str, error: Exception) -> OptabsError:
     """Return the error for a person."""
     cause = str(error.__cause__ or error).strip() or f"no answer within {CONNECT_SECONDS:g} s"
+    cause = re.sub(r"^in <[^>]*>: ", "", cause.splitlines()[0])  # an object of `distributed`
     return OptabsError(
-        f"the scheduler {address} cannot be used: {cause.splitlines()[0]}",
+        f"the scheduler {address} cannot be used: {cause}",
         "look whether it runs and is reachable from here, and whether both have the same version "
         "of `distributed` and, for tls://, certificates of the same authority",
     )
