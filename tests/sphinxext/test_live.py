@@ -187,7 +187,7 @@ def list_differences(one: Path, other: Path) -> list[str]:
 
 
 def test_the_colours_that_a_theme_gives_to_code_stay(site, live):
-    """Sphinx writes its own first, and a theme over them last: a page between has the wrong ones."""
+    """Sphinx writes its own first, and a theme over them last: a page between has wrong ones."""
     site.write("scale", SCALE)
     with live() as engine:
         engine.build()

@@ -38,11 +38,20 @@ _WANTED = ("page", "framework", "case", "device", "code")
 _FRAME = """\
 <!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><title>{title}</title></head>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>body {{ margin: 2rem; font: 1rem/1.5 system-ui, sans-serif; }}</style>
+</head>
 <body><main><h1>{title}</h1><p>{text}</p></main></body>
 </html>
 """
-_WAITING = _FRAME.format(title="Building …", text="This page is shown as soon as it is there.")
+_WAITING = _FRAME.format(
+    title="Building …",
+    text="This page is shown as soon as it is there. The first time, that may take some minutes.",
+)
 _NO_PAGE = _FRAME.format(title="Not found", text="There is no such page.")
 
 
