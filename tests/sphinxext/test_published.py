@@ -294,6 +294,24 @@ def test_lost_file_is_written_again(site):
     assert set(MIX_FILES) < set(list_published(site))
 
 
+def test_an_entry_that_is_removed_while_the_site_is_built_costs_no_more(site):
+    entry = site.folder / "ops/sums/mix.yaml"
+    entry.write_text(entry.read_text().replace("The sum", "A sum"))
+    with (site.folder / "conf.py").open("a") as conf:
+        conf.write(
+            "\ndef remove(app):\n"
+            "    (app.srcdir / 'ops/sums/mix.yaml').unlink(missing_ok=True)\n"
+            "    return []\n"
+            "\ndef setup(app):\n    app.connect('html-collect-pages', remove)\n"
+        )
+    assert site.build().status == 0
+    assert not entry.exists()
+    assert "Sine" in site.read("llms.txt")
+    site.build_cleanly()
+    assert not set(MIX_FILES) & set(list_published(site))
+    assert not (site.folder / "_build/html/ops/sums/mix.html").exists()
+
+
 def test_files_of_an_op_that_is_gone_are_removed(site):
     (site.folder / "ops/sums/mix.yaml").unlink()
     result = site.build_cleanly()

@@ -110,7 +110,14 @@ class _Publisher:
         memory = Path(self.app.doctreedir) / name
         known = read_pages(memory)
         wanted = self.hash_files()
-        due = [page for page in self.pages if not self.is_written(page, known, wanted)]
+        # Entries may have been removed since they were read: the next build forgets them.
+        gone = {each: "" for page in self.pages if not page.path.is_file() for each in page.files}
+        wanted |= gone
+        due = [
+            page
+            for page in self.pages
+            if page.files[0] not in gone and not self.is_written(page, known, wanted)
+        ]
         if due:  # if writing is interrupted, it is not known what these hold
             write_pages(memory, known | {each: "" for page in due for each in page.files})
         for page in due:
