@@ -369,7 +369,8 @@ def checkout(tmp_path: Path) -> Path:
     ]:
         _copy(file, tmp_path / file.name)
     (tmp_path / "ops").mkdir()
-    shutil.copyfile(CHECKOUT / "ops" / "index.md", tmp_path / "ops" / "index.md")
+    for name in ("index.md", "schema.json"):
+        shutil.copyfile(CHECKOUT / "ops" / name, tmp_path / "ops" / name)
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name, start in (("python", ""), ("optabs", " -m optabs")):

@@ -324,8 +324,8 @@ def test_the_export_has_exactly_these_keys(site: Any) -> None:
     (verdict,) = variant["verdicts"]
     assert list(verdict) == [
         *("case", "device", "verdict", "outcome", "reason", "framework_version"),
-        *("python_version", "device_name", "ran_at", "seconds", "max_abs_error"),
-        *("max_rel_error", "rtol", "atol", "tolerance_source", "error"),
+        *("python_version", "device_name", "drivers", "elsewhere", "is_evidence", "ran_at"),
+        *("seconds", "max_abs_error", "max_rel_error", "rtol", "atol", "tolerance_source", "error"),
     ]
     measured = {key: verdict.pop(key) for key in ("device_name", "ran_at", "seconds")}
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", measured["ran_at"])
@@ -345,6 +345,9 @@ def test_the_export_has_exactly_these_keys(site: Any) -> None:
         "atol": 1e-5,
         "tolerance_source": "float32 default",
         "error": None,
+        "drivers": "",
+        "elsewhere": {},
+        "is_evidence": False,
     }
     (verdict,) = op["variants"]["fake_two"]["verdicts"]
     assert (verdict["verdict"], verdict["reason"]) == ("unsupported", "It cannot add.")

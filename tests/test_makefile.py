@@ -39,7 +39,7 @@ def test_help_lists_every_target_with_what_it_does(checkout: Path) -> None:
     assert listed == {name: rule["doc"] for name, rule in RULES.items()}
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name != "help"])
+@pytest.mark.parametrize("name", sorted(RULES.keys() - {"help", "live"}))
 def test_a_target_says_what_to_do_next(name: str) -> None:
     *steps, last = RULES[name]["recipe"].splitlines()
     assert last.startswith("\t$(call next,")

@@ -133,7 +133,8 @@ def test_the_modeline_is_written_where_there_is_a_schema(site: Any) -> None:
 
 
 def test_a_category_is_taken_as_it_is_given(site: Any) -> None:
-    assert "the category: Waves" in draft(site, "sin", "--category", "Waves")
+    draft(site, "sin", "--category", "Waves")
+    assert "category: Waves\n" in (site.ops / "sin.yaml").read_text()
     done = site.run("new", "exp", "--category", "Curves of growth")
     assert done.returncode == 0
     assert "the category 'Curves of growth' is new" in done.stderr

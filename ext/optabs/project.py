@@ -29,6 +29,8 @@ class Project:
     environments: Path
     build: Path
     extra_frameworks: tuple[Path, ...] = ()
+    is_part: bool = False
+    """Whether `catalog` names single files of a larger catalogue."""
 
     @property
     def ledger(self) -> Path:
@@ -127,8 +129,7 @@ class Project:
         catalog = make_catalog(entries)
         devices = {key: each.devices for key, each in registry.frameworks.items()}
         faults = check_catalog(catalog, registry.frameworks, registry.runtimeless, devices)
-        if any(path.is_file() for path in self.catalog):
-            # An op that is not known may stand in one of the files that were not read.
+        if self.is_part:  # an op that is not known may stand in a file that was not read
             faults = [fault for fault in faults if fault.code != "unknown-op"]
         return catalog, faults
 
@@ -154,4 +155,5 @@ def open_project(root: Path, catalog: Sequence[Path] = ()) -> Project:
         environments=Path(environments).resolve() if environments else root / ".environments",
         build=root / "_build",
         extra_frameworks=tuple(Path(path).resolve() for path in extra.split(os.pathsep) if path),
+        is_part=any(path.is_file() for path in catalog),
     )

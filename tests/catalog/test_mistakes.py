@@ -180,6 +180,12 @@ MISTAKES: list[tuple[str, str, str, str]] = [
         "(did you mean 'factor'?)",
     ),
     (
+        "a misspelt input that nothing else uses",
+        "      y: {values: [3.0, 4.0], dtype: float64}\n",
+        "      y: {values: [3.0, 4.0], dtype: float64}\n      facter: 1.0\n",
+        "22:7: unused-input nothing uses the input 'facter' (did you mean 'factor'?)",
+    ),
+    (
         "a function of NumPy without `np.`",
         "expect: np.add",
         "expect: add",

@@ -359,3 +359,14 @@ def test_a_failure_to_write_the_rest_is_told(site, live):
         site.edit("scale", "category: Simple", "category: Harder")
         assert engine.build("ops/scale.yaml")["ok"]
         assert "IsADirectoryError" in engine.receive("published")["problem"]
+
+
+def test_how_far_a_build_is_can_be_followed(site, live):
+    site.write("scale", SCALE)
+    with live() as engine:
+        engine.send({"build": []})
+        said = set()
+        while not any(text.startswith("writing output, ") for text in said):
+            said.add(engine.receive("progress"))
+        assert {"reading sources, 100 %", "fake: Scale"} <= said
+        assert engine.receive("built")["ok"]

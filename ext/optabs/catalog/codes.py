@@ -52,6 +52,7 @@ FORMAT_CODES: Mapping[str, str] = {
     "unknown-word": "A value is none of those that its key may have.",
     "unsafe-name": "The name of an op cannot be the name of a page.",
     "unsafe-page": "The name of a file cannot be the name of a page.",
+    "unused-input": "An input is no argument of the op, and no code uses it.",
     "wrong-type": "A value is of another type than its key wants.",
 }
 CONVENTION_CODES: Mapping[str, str] = {

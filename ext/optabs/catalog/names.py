@@ -7,14 +7,14 @@ import re
 from collections.abc import Collection, Iterator
 
 from optabs.catalog.code import BadCode, find_bound_names, find_free_names
-from optabs.catalog.model import Case, Expected, Op, Text
+from optabs.catalog.model import Case, CodeInput, Expected, Op, Text
 from optabs.errors import Fault, Place, suggest_name
 
 _ALWAYS = frozenset({*dir(builtins), "np"})
 
 
 def find_name_faults(op: Op) -> Iterator[Fault]:
-    """Yield a fault for each name that an oracle lacks, and each that an example does not define.
+    """Yield a fault for each name that an oracle lacks, that an example lacks, that nobody uses.
 
     Nothing is said of code that has a fault already.
     """
@@ -25,6 +25,7 @@ def find_name_faults(op: Op) -> Iterator[Fault]:
     for case in op.cases:
         if case.gradient is None:
             yield from _check_oracle(case, [*(each.name for each in case.inputs), *sorted(helpers)])
+            yield from _check_inputs(op, case)
     for variant in op.variants.values():
         undefined: dict[tuple[Place, str], Fault] = {}
         for case in op.cases if not variant.faults else ():
@@ -48,6 +49,31 @@ def _check_oracle(case: Case, names: Collection[str]) -> Iterator[Fault]:
                 suggest_name(name, names)
                 or f"there are {', '.join([*names, 'np'])}; NumPy's functions begin with `np.`",
             )
+
+
+def _check_inputs(op: Op, case: Case) -> Iterator[Fault]:
+    """Yield a fault for each input that no call, no code and no oracle uses."""
+    names = [each.name for each in op.parameters]
+    own = [each for item in case.differences for each in item.expect]
+    examples = [variant.find_own_example(case) for variant in op.variants.values()]
+    texts = [
+        *(each.text for each in examples if each),
+        *(each.spec.source for each in case.inputs if isinstance(each.spec, CodeInput)),
+        *(each.expr for each in (*case.expect, *own) if each.expr),
+    ]
+    for item in case.inputs if names else ():
+        if item.name not in names and not any(_mentions(text, item.name) for text in texts):
+            yield Fault(
+                item.place,
+                "unused-input",
+                f"nothing uses the input {item.name!r}",
+                suggest_name(item.name, names) or f"the op's arguments are {', '.join(names)}",
+            )
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether a name stands in some code."""
+    return re.search(rf"(?<![\w.]){re.escape(name)}\b", text) is not None
 
 
 def _find_place(expected: Expected, name: str) -> Place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,3 +51,11 @@ def explain_writing(file: Path) -> Iterator[None]:
 def choose_form(count: int, one: str, many: str) -> str:
     """Return the form of a word that goes with a number."""
     return one if count == 1 else many
+
+
+def name_program() -> str:
+    """Return how the user calls this program: by its name, or by its path from where they are."""
+    program = Path(sys.argv[0])
+    if shutil.which(program.name) or program.name != "optabs":
+        return "optabs"
+    return os.path.relpath(program)

@@ -15,6 +15,7 @@ from optabs.cli.command import (
     Commands,
     explain_writing,
     find_working_folder,
+    name_program,
     select_frameworks,
 )
 from optabs.draft.entry import Request, make_draft
@@ -101,7 +102,7 @@ def _draft(arguments: argparse.Namespace) -> int:
             replace_file(file, draft.text.encode())
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"{name_file(file, root)} was not written") from None
-    print(describe_draft(draft, registry, catalog, name_file(file, root)), end="")
+    print(describe_draft(draft, registry, catalog, name_program(), name_file(file, root)), end="")
     return 0
 
 

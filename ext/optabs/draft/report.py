@@ -16,8 +16,10 @@ from optabs.verify import Judgement
 _WIDTH = 100
 
 
-def describe_draft(draft: Draft, registry: Registry, catalog: Catalog, file: str) -> str:
-    """Return what is to be said of a draft; `file` is how the user names it."""
+def describe_draft(
+    draft: Draft, registry: Registry, catalog: Catalog, program: str, file: str
+) -> str:
+    """Return what is to be said of a draft; `program` and `file` are as the user writes them."""
     keys = registry.sort_keys([*draft.op.variants, *draft.absent])
     sections = {
         "sure, since it was looked up and run": _list_sure(draft, keys),
@@ -26,8 +28,8 @@ def describe_draft(draft: Draft, registry: Registry, catalog: Catalog, file: str
         "other ops have the same APIs": [*_list_used(draft, registry, catalog)],
         "yours to write": [*_list_blanks(draft)],
         "next": [
-            f"optabs check --conventions {file}",
-            f"optabs verify {file}",
+            f"{program} check --conventions {file}",
+            f"{program} verify {file}",
             "make live",
         ],
     }

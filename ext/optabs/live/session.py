@@ -89,6 +89,8 @@ class Session:
     async def _build(self, paths: set[str]) -> None:
         self._saved = set()
         self._board.show(building=True, progress="")
+        if not self._board.has_built:
+            self._say("building the site; the first time, this may take some minutes")
         asked = time.perf_counter()
         built = await self._engine.ask({"build": sorted(paths)}, "built")
         seconds = time.perf_counter() - asked

@@ -69,6 +69,8 @@ RESTART = 3
 """The exit status that asks for a new process."""
 IDLE_SECONDS = 0.3
 """How long nothing must be asked for before the rest of the site is written."""
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_PERCENTAGE = re.compile(r"([a-z ]+)\.\.\. +\[ *(\d+)%\]")
 
 
 class LiveSite:
@@ -97,7 +99,7 @@ class LiveSite:
             output.parent / "doctrees",
             "html",
             confoverrides=settings,
-            status=None,
+            status=_Progress(say),
             warning=log,
             parallel=os.cpu_count() or 1,
         )
@@ -323,6 +325,20 @@ class LiveSite:
 
     def _shorten(self, path: str) -> str:
         return path.removeprefix(f"{self.root}{os.sep}")
+
+
+class _Progress(io.StringIO):
+    """Hands over what Sphinx says of how far it is: ``reading sources... [ 12%] ops/abs``."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__()
+        self._say = say
+
+    def write(self, text: str) -> int:
+        """See TextIOBase."""
+        if found := _PERCENTAGE.search(_COLOUR.sub("", text)):
+            self._say({"progress": f"{found[1]}, {found[2]} %"})
+        return len(text)
 
 
 class _Handler(WarningStreamHandler):
