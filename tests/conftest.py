@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -347,6 +348,18 @@ def find_processes() -> Callable[[Path], list[int]]:
         return [process for process in found if process != os.getpid()]
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def _no_running_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let tests run loops of their own: Playwright's is marked as running until it ends."""
+    running = asyncio._get_running_loop()
+    if request.node.get_closest_marker("browser") or running is None:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +23,8 @@ def make_context(browser, address, policy):
         headers = {**response.headers, "content-security-policy": policy}
         # There is no icon.
         status = 200 if route.request.url.endswith("/favicon.ico") else response.status
-        route.fulfill(response=response, headers=headers, status=status)
+        with contextlib.suppress(Error):  # the page may be gone
+            route.fulfill(response=response, headers=headers, status=status)
 
     context = browser.new_context(viewport={"width": 1300, "height": 900})
     context.route(f"{address}/**", answer)

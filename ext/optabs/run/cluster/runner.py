@@ -337,7 +337,10 @@ class _ClusterRun:
     def note_loss(self, share: _Share) -> Iterator[Event]:
         """Give an example up with which machines are lost again and again."""
         job = share.running
-        self.losses.update(each.key for each in ([job] if job else [*share.todo][:MAX_SUSPECTS]))
+        # Only of one that ran alone is it known that nothing else ran.
+        is_known = job is not None and self.losses[job.key] > 0
+        suspects = [job] if job and is_known else [*share.todo][:MAX_SUSPECTS]
+        self.losses.update(each.key for each in suspects)
         if job is None or self.losses[job.key] < MAX_LOSSES:
             return
         share.todo.popleft()
