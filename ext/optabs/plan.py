@@ -12,7 +12,7 @@ from optabs.expected import list_needed_dtypes
 from optabs.frameworks import Framework, Registry
 from optabs.ledger import Ledger
 from optabs.records import Outcome, Record, Verdict, dump_json, hash_parts
-from optabs.run.pool import Batch, Job
+from optabs.run.pool import Batch, Job, make_batch
 from optabs.run.targets import REFERENCE, Target
 from optabs.snippet import (
     NoAutodiff,
@@ -274,19 +274,7 @@ class _Planner:
             jobs = tuple(self.jobs.get(target, {}).values())
             names = apis.get(target.framework, set()) if target.device == "cpu" else set()
             if target.spec and (jobs or names):
-                self.plan.batches.append(
-                    Batch(
-                        target.framework,
-                        target.device,
-                        target.spec,
-                        target.framework_version,
-                        target.python_version,
-                        target.precision,
-                        jobs,
-                        tuple(sorted(names)),
-                        target.driver,
-                    )
-                )
+                self.plan.batches.append(make_batch(target, jobs, tuple(sorted(names))))
         return self.plan
 
 

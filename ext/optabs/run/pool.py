@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optabs.records import Error, Outcome, Record, read_devices, read_names
+from optabs.run.targets import Target
 from optabs.run.warm import WarmWorkers
 from optabs.run.worker_process import ClusterSpec, WorkerDied, WorkerProcess, WorkerSpec
 
@@ -49,6 +50,22 @@ class Batch:
     jobs: tuple[Job, ...] = ()
     apis: tuple[str, ...] = ()
     driver: str = ""
+
+
+def make_batch(target: Target, jobs: tuple[Job, ...], apis: tuple[str, ...]) -> Batch:
+    """Return what is to be run and looked up on a target that has a worker."""
+    assert target.spec
+    return Batch(
+        target.framework,
+        target.device,
+        target.spec,
+        target.framework_version,
+        target.python_version,
+        target.precision,
+        jobs,
+        apis,
+        target.driver,
+    )
 
 
 @dataclass(frozen=True)
@@ -203,7 +220,7 @@ class Lane(threading.Thread):
                     ready = self.await_ready(worker, batch)
                     if ready is None:
                         return
-                    conversation = _Conversation(worker, batch, *ready, self.emit)
+                    conversation = _Conversation(worker, batch, ready, self.emit)
                     conversation.run(todo, retried)
                     conversation.look_up(apis)
                     with self.lock:
@@ -274,14 +291,12 @@ class _Conversation:
         self,
         worker: WorkerProcess,
         batch: Batch,
-        device_name: str,
-        drivers: str,
+        device: tuple[str, str],
         emit: Callable[[Event | Ended], None],
     ) -> None:
         self.worker = worker
         self.batch = batch
-        self.device_name = device_name
-        self.drivers = drivers
+        self.device = device
         self.emit = emit
 
     def run(self, todo: deque[Job], retried: set[str]) -> None:
@@ -371,16 +386,18 @@ class _Conversation:
             if reply["id"] != job.key:
                 raise KeyError(job.key)
             fault = reply["error"]
-            return self.make_record(
+            return make_record(
+                self.batch,
                 job,
+                self.device,
                 Outcome(reply["outcome"]),
-                reply["results"],
-                reply["stdout"],
-                reply["stderr"],
                 Error(**fault) if fault else None,
-                reply["seconds"],
-                read_names(reply["changes"]),
-                read_devices(reply["elsewhere"]),
+                results=reply["results"],
+                stdout=reply["stdout"],
+                stderr=reply["stderr"],
+                seconds=reply["seconds"],
+                changes=read_names(reply["changes"]),
+                elsewhere=read_devices(reply["elsewhere"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WorkerDied("said something else than it was asked") from error
@@ -397,42 +414,55 @@ class _Conversation:
             stack = self.worker.read_stack()
         error = Error(kind, message, stack)
         seconds = time.monotonic() - begun
-        record = self.make_record(job, outcome, {}, stdout, stderr, error, seconds)
-        self.emit(Finished(self.batch, record))
-
-    def make_record(
-        self,
-        job: Job,
-        outcome: Outcome,
-        results: dict[str, Any],
-        stdout: str,
-        stderr: str,
-        error: Error | None,
-        seconds: float | None,
-        changes: tuple[str, ...] = (),
-        elsewhere: Mapping[str, str] | None = None,
-    ) -> Record:
-        batch = self.batch
-        return Record(
-            key=job.key,
-            claim=job.claim,
-            operation=job.operation,
-            case=job.case,
-            framework=batch.framework,
-            device=batch.device,
-            outcome=outcome,
-            results=results,
+        record = make_record(
+            self.batch,
+            job,
+            self.device,
+            outcome,
+            error,
             stdout=stdout,
             stderr=stderr,
-            error=error,
-            seconds=None if seconds is None else round(seconds, 6),
-            time_limit=job.time_limit,
-            framework_version=batch.framework_version,
-            python_version=batch.python_version,
-            device_name=self.device_name,
-            precision=batch.precision,
-            ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            changes=changes,
-            drivers=self.drivers,
-            elsewhere=elsewhere or {},
+            seconds=seconds,
         )
+        self.emit(Finished(self.batch, record))
+
+
+def make_record(
+    batch: Batch,
+    job: Job,
+    device: tuple[str, str],
+    outcome: Outcome,
+    error: Error | None,
+    *,
+    results: dict[str, Any] | None = None,
+    stdout: str = "",
+    stderr: str = "",
+    seconds: float | None = None,
+    changes: tuple[str, ...] = (),
+    elsewhere: Mapping[str, str] | None = None,
+) -> Record:
+    """Return the record of an example that has just ended; `device` is its name and its drivers."""
+    device_name, drivers = device
+    return Record(
+        key=job.key,
+        claim=job.claim,
+        operation=job.operation,
+        case=job.case,
+        framework=batch.framework,
+        device=batch.device,
+        outcome=outcome,
+        results=results or {},
+        stdout=stdout,
+        stderr=stderr,
+        error=error,
+        seconds=None if seconds is None else round(seconds, 6),
+        time_limit=job.time_limit,
+        framework_version=batch.framework_version,
+        python_version=batch.python_version,
+        device_name=device_name,
+        precision=batch.precision,
+        ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        changes=changes,
+        drivers=drivers,
+        elsewhere=elsewhere or {},
+    )

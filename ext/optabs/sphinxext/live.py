@@ -49,6 +49,7 @@ from sphinx.util.parallel import SerialTasks
 from optabs.background import Background, Work
 from optabs.errors import Fault, OptabsError
 from optabs.ledger import Ledger
+from optabs.live.engine import RESTART
 from optabs.plan import Plan
 from optabs.render import make_tab_context
 from optabs.run.targets import find_reference
@@ -65,8 +66,6 @@ Message = dict[str, Any]
 Say = Callable[[Message], None]
 
 PACKAGE = Path(__file__).parent.parent
-RESTART = 3
-"""The exit status that asks for a new process."""
 IDLE_SECONDS = 0.3
 """How long nothing must be asked for before the rest of the site is written."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")

@@ -15,7 +15,6 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
@@ -39,6 +38,7 @@ from optabs.run.pool import (
     Resolved,
     Started,
     Unavailable,
+    make_record,
     stop_lanes,
 )
 from optabs.run.warm import WarmWorkers
@@ -345,29 +345,10 @@ class _ClusterRun:
             return
         share.todo.popleft()
         message = f"{MAX_LOSSES} machines of the cluster were lost while they ran this example"
-        batch = share.batch
-        record = Record(
-            key=job.key,
-            claim=job.claim,
-            operation=job.operation,
-            case=job.case,
-            framework=batch.framework,
-            device=batch.device,
-            outcome=Outcome.CRASHED,
-            results={},
-            stdout="",
-            stderr="",
-            error=Error("Crash", message),
-            seconds=None,
-            time_limit=job.time_limit,
-            framework_version=batch.framework_version,
-            python_version=batch.python_version,
-            device_name=share.offer.device_name,
-            drivers=share.offer.driver,
-            precision=batch.precision,
-            ran_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-        yield Finished(batch, record)
+        device = (share.offer.device_name, share.offer.driver)
+        error = Error("Crash", message)
+        record = make_record(share.batch, job, device, Outcome.CRASHED, error)
+        yield Finished(share.batch, record)
 
 
 def _open_client(address: str) -> Any:

@@ -40,6 +40,7 @@ from optabs.run.pool import (
     Resolved,
     Started,
     Unavailable,
+    make_batch,
     stop_lanes,
 )
 from optabs.run.targets import Target
@@ -183,17 +184,7 @@ class ShareService(distributed.WorkerPlugin):
         for target in self.find():
             found = (target.framework, target.device, target.identity)
             if found == (order["framework"], order["device"], order["identity"]) and target.spec:
-                return Batch(
-                    target.framework,
-                    target.device,
-                    target.spec,
-                    target.framework_version,
-                    target.python_version,
-                    target.precision,
-                    jobs,
-                    tuple(order["apis"]),
-                    target.driver,
-                )
+                return make_batch(target, jobs, tuple(order["apis"]))
         return None
 
     def run_batch(self, share: str, batch: Batch, suspects: int) -> tuple[int, str]:
