@@ -5,6 +5,7 @@ import itertools
 import math
 import random as _random
 import struct
+import time
 import warnings
 
 float32, float64, int32, int64, bool_ = "float32", "float64", "int32", "int64", "bool"
@@ -110,6 +111,12 @@ def pull_back(result, weights, x):
     return Array(total, x.dtype)
 
 
+def slow(x):
+    """Return `x`, after a minute."""
+    time.sleep(60)
+    return x
+
+
 class Scale:
     """A layer that multiplies by a factor."""
 
@@ -140,6 +147,8 @@ def draw():
 
 
 def __getattr__(name):
+    if name == "hidden":
+        time.sleep(60)  # found after a minute
     if name == "old_sin":
         warnings.warn("old_sin is deprecated, use sin", DeprecationWarning, stacklevel=2)
         return sin
