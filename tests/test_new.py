@@ -313,7 +313,9 @@ def test_without_any_environment_nothing_is_drafted(site: Any) -> None:
     assert "make envs" in said
 
 
-@pytest.mark.parametrize(("op", "line"), [("hidden", "looking Hidden up"), ("slow", "trying calls")])
+@pytest.mark.parametrize(
+    ("op", "line"), [("hidden", "looking Hidden up"), ("slow", "trying calls")]
+)
 def test_an_interruption_leaves_no_file(site: Any, op: str, line: str) -> None:
     running = site.start("new", op)
     assert running.stderr

@@ -17,6 +17,7 @@ from pathlib import Path
 
 def wait(app, *rest):
     while Path(app.srcdir, "_build/gate").exists():
+        Path(app.srcdir, "_build/waiting").touch()
         time.sleep(0.01)
     return []
 
@@ -96,7 +97,7 @@ def test_what_is_saved_during_a_build_is_built_next_in_one_go(sine, start_live, 
         live.wait_for("built the site", 2)
         gate.touch()
         sine.edit("sine", "the first text", "text 0")
-        time.sleep(1)  # this build waits for the gate
+        wait_until((sine.folder / "_build/waiting").exists)  # this build, for the gate
         for number in range(3):
             sine.edit("sine", f"text {number}", f"text {number + 1}")
             sine.write(f"./more{number}.md", "---\norphan: true\n---\n# More\n")
