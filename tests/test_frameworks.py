@@ -11,9 +11,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from optabs.adapters import BUILT_IN, list_sources
 from optabs.catalog.schema import DTYPES
 from optabs.errors import CatalogError, OptabsError
-from optabs.frameworks import BUILT_IN, Framework, Registry, load_registry
+from optabs.frameworks import Framework, Registry, load_registry
 
 REGISTRY = load_registry()
 KEYS = tuple(REGISTRY.frameworks)
@@ -80,16 +81,22 @@ def test_labels() -> None:
 def test_a_framework_is_a_folder_of_three_files(key: str) -> None:
     framework = REGISTRY.frameworks[key]
     assert framework.folder == BUILT_IN / key
-    names = {file.name for file in framework.folder.iterdir() if file.is_file()}
-    assert names == {"framework.yaml", "adapter.py", "requirements.txt"}
+    files = {file for file in framework.folder.iterdir() if file.is_file()}
+    names = {file.name for file in files - {*list_sources(framework.adapter)}}
+    assert names == {"framework.yaml", "requirements.txt"}
     assert framework.adapter.is_file()
     assert framework.requirements.is_file()
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_an_adapter_has_the_functions_that_the_worker_calls(key: str) -> None:
-    tree = ast.parse(REGISTRY.frameworks[key].adapter.read_text())
-    found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    sources = reversed(list_sources(REGISTRY.frameworks[key].adapter))  # its own takes the place
+    found = {
+        node.name: node
+        for source in sources
+        for node in ast.parse(source.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
     for name, count in [("devices", 0), ("reset", 2), ("to_numpy", 1), ("synchronize", 0)]:
         assert len(found[name].args.args) == count, name
 
@@ -263,6 +270,11 @@ def test_a_framework_needs_its_files(tmp_path: Path, name: str) -> None:
             "1:1 no-function the adapter has no `synchronize` (define `synchronize()`)",
         ),
         ("import numpy\ndef devices(:\n", "2:1 bad-python this is no Python: ... (mend the code)"),
+        (
+            f"{ADAPTER}\nif True:\n    from ..jaks import adapter\n",
+            f"{len(ADAPTER.splitlines()) + 3}:5 missing-file no framework's folder has `..jaks` "
+            "(name a folder and its module: from ..jax import adapter)",
+        ),
     ],
 )
 def test_an_adapter_that_cannot_be_one_is_told(tmp_path: Path, adapter: str, told: str) -> None:
@@ -270,6 +282,23 @@ def test_an_adapter_that_cannot_be_one_is_told(tmp_path: Path, adapter: str, tol
     (tmp_path / "good" / "adapter.py").write_text(adapter)
     (fault,) = load_faults(tmp_path)
     assert re.sub("(no Python: )[^(]* ", r"\1... ", fault) == told
+
+
+def test_what_an_adapter_is_made_of(tmp_path: Path) -> None:
+    """Its own folder, those beside it, and the built-in ones: as the worker finds them."""
+    good = load_registry([write_framework(tmp_path)]).frameworks["good"]
+    with good.adapter.open("a") as adapter:
+        adapter.write("from ..jax.adapter import drivers\nfrom .more import a, b\n")
+    (tmp_path / "good" / "more.py").write_text("from ..fine import c, d\na = b = 0\n")
+    (tmp_path / "fine").mkdir()
+    for name in "cd":
+        (tmp_path / "fine" / f"{name}.py").touch()
+    assert list_sources(good.adapter) == [
+        good.adapter,
+        *sorted([tmp_path / "good/more.py", BUILT_IN / "jax/adapter.py"]),
+        tmp_path / "fine/c.py",
+        tmp_path / "fine/d.py",
+    ]
 
 
 def test_all_faults_of_a_framework_come_at_once(tmp_path: Path) -> None:

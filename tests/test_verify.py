@@ -201,9 +201,14 @@ def test_an_upgraded_framework_is_run_again_alone(
     assert second.count("verified", "executed", "reused") == (2, 1, 1)
     assert second.find("Sin", "fake")["framework_version"] == "1.1"
 
-    # Another adapter can give other results, too.
+    # Another adapter can give other results, too, and so can what it imports.
+    (folder / "shared").mkdir()
+    (folder / "shared" / "more.py").touch()
     with (folder / "fake_two" / "adapter.py").open("a") as adapter:
-        adapter.write("\n# changed\n")
+        adapter.write("\nfrom ..shared import more\n")
+    third = verify(site)
+    assert third.count("verified", "executed", "reused") == (2, 1, 1)
+    (folder / "shared" / "more.py").write_text("# changed\n")
     third = verify(site)
     assert third.count("verified", "executed", "reused") == (2, 1, 1)
 

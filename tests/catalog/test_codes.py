@@ -22,6 +22,7 @@ MODULES = [
         for file in (PACKAGE / "catalog").glob("*.py")
         if file.stem not in ("codes", "importing")
     ),
+    PACKAGE / "adapters.py",
     PACKAGE / "frameworks" / "__init__.py",
 ]
 REPORTERS = {"Fault": 1, "note_fault": 1, "note_key_fault": 1, "note": 1, "_note_event": 2}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from optabs.adapters import BUILT_IN
+from optabs.catalog.code import find_bound_names
 from optabs.frameworks import Framework, load_registry
 from optabs.run.environments import get_python
 from optabs.run.targets import find_devices
@@ -29,15 +31,20 @@ VALUES = {
     "keras": "keras.ops.ones(2), keras.Variable([1.0])",
     "tensorflow": "tf.ones(2), tf.Variable(1.0), keras.Variable([1.0]), tf.shape(tf.ones(2))",
 }
-SCRIPT = """
+LOAD = f"""
 import sys
-sys.path.insert(0, {folder!r})
-import adapter
+sys.path.insert(0, {str(BUILT_IN.parent)!r})
+from worker.adapter import load_adapter
+del sys.path[0]
+"""
+SCRIPT = """
+import numpy
+adapter = load_adapter({adapter!r})
 adapter.reset("cpu", 0)
 found = adapter.devices()
 assert found == {{"cpu": ""}}, found
 assert adapter.drivers("cpu") == {{}}
-scope = vars(adapter)
+scope = {{"np": numpy, **vars(adapter)}}
 values = eval({values!r}, scope)
 assert [adapter.locate(each) for each in values] == ["cpu"] * len(values)
 others = eval("np.ones(2), np.float32(1), 1.0, (2, 3), None, 'text'", scope)
@@ -54,7 +61,7 @@ def run_script(framework: Framework, script: str, cache: Path) -> subprocess.Com
         pytest.skip(f"there is no environment for {framework.label}")
     variables = {name: value.format(cache=cache) for name, value in framework.variables.items()}
     return subprocess.run(
-        [python, "-B", "-c", script],
+        [python, "-B", "-c", LOAD + script],
         env={**os.environ, "PYTHONPATH": "", **variables},
         capture_output=True,
         text=True,
@@ -70,7 +77,7 @@ def run_script(framework: Framework, script: str, cache: Path) -> subprocess.Com
 @pytest.mark.parametrize("key", sorted(VALUES))
 def test_values_are_found_on_their_device(key: str, tmp_path: Path) -> None:
     framework = FRAMEWORKS[key]
-    script = SCRIPT.format(folder=str(framework.folder), values=f"({VALUES[key]},)")
+    script = SCRIPT.format(adapter=str(framework.adapter), values=f"({VALUES[key]},)")
     done = run_script(framework, script, tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
 
@@ -78,7 +85,9 @@ def test_values_are_found_on_their_device(key: str, tmp_path: Path) -> None:
 def test_who_says_nothing_of_places_has_none() -> None:
     """NumPy has one device; an array of MLX is in memory that its devices share."""
     silent = {
-        key for key, each in FRAMEWORKS.items() if "def locate(" not in each.adapter.read_text()
+        key
+        for key, each in FRAMEWORKS.items()
+        if "locate" not in find_bound_names(each.adapter.read_text())
     }
     assert silent == {"numpy", "mlx"}
 
@@ -87,9 +96,8 @@ def test_who_says_nothing_of_places_has_none() -> None:
 def test_metal_of_pytorch_tells_of_every_fall_back(tmp_path: Path) -> None:
     """The warning is given once per process, unless it is asked for always."""
     script = f"""
-import sys
-sys.path.insert(0, {str(FRAMEWORKS["torch"].folder)!r})
-import adapter, torch
+import torch
+adapter = load_adapter({str(FRAMEWORKS["torch"].adapter)!r})
 torch.mps.manual_seed = lambda seed: None  # there is none here
 torch.set_default_device = lambda device: None
 adapter.reset("metal", 0)

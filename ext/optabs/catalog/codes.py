@@ -31,7 +31,7 @@ FORMAT_CODES: Mapping[str, str] = {
     "duplicate-case": "Two cases have the same id, or one has the id of another's gradient.",
     "duplicate-op": "Two entries have the same name.",
     "duplicate-page": "Two files would make the same page.",
-    "missing-file": "A framework's folder lacks a file.",
+    "missing-file": "A framework's folder lacks a file, or its adapter imports what is missing.",
     "missing-key": "A key that must be there is missing.",
     "no-function": "A framework's adapter lacks a function that the worker calls.",
     "no-gradient": "A case has `grad`, but nothing that a gradient can be taken of.",

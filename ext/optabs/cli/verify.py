@@ -187,7 +187,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(fault, file=sys.stderr)
     faults += contradictions
     shown = list(narrowing.filter(catalog.ops))
-    missing = _print_report(shown, registry, report, stabilities)
+    missing = _print_report(shown, registry, report, stabilities, len(faults))
     if arguments.json:
         pages = {op.place.file: project.find_docname(op.path) for op in shown}
         with explain_writing(arguments.json):
@@ -259,9 +259,16 @@ class _Narrowing:
 
 
 def _print_report(
-    ops: Sequence[Op], registry: Registry, report: Report, stabilities: Sequence[Stability]
+    ops: Sequence[Op],
+    registry: Registry,
+    report: Report,
+    stabilities: Sequence[Stability],
+    told: int,
 ) -> list[Fault]:
-    """Print the table, what failed, and the summary; returns the faults of API names."""
+    """Print the table, what failed, and the summary; returns the faults of API names.
+
+    `told` is how many faults of entries have been printed.
+    """
     keys = registry.sort_keys({key for op in ops for key in op.variants})
     rows = [["op", *keys]]
     for op in ops:
@@ -282,6 +289,9 @@ def _print_report(
         print(f"optabs: {stability.summary}")
     for reason in report.list_reasons():
         print(f"optabs: not run: {reason}")
+    if told:
+        count = f"{told} {choose_form(told, 'fault is', 'faults are')}"
+        print(f"optabs: {count} told above; what cannot be run for it is not counted here:")
     print(report.summarise())
     return missing
 

@@ -1,6 +1,7 @@
 """The frameworks: one folder each, with `framework.yaml`, `requirements.txt` and `adapter.py`.
 
-Nothing here imports a framework. Adding one means adding a folder.
+Nothing here imports a framework. Adding one means adding a folder. What stands on JAX builds its
+adapter on JAX's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from optabs.catalog.code import BadCode, find_bound_names
+from optabs.adapters import BUILT_IN, check_adapter
 from optabs.catalog.schema import (
     DROPPED,
     DTYPES,
@@ -28,16 +29,6 @@ from optabs.catalog.schema import (
 )
 from optabs.catalog.source import read_yaml
 from optabs.errors import CatalogError, Fault, OptabsError, Place, suggest_name
-
-BUILT_IN = Path(__file__).parent
-
-# What the worker calls, with what it passes.
-_ADAPTER = {
-    "devices": "()",
-    "reset": "(device, seed)",
-    "to_numpy": "(value)",
-    "synchronize": "()",
-}
 
 
 def _make_pattern(*fields: str) -> Scalar:
@@ -384,30 +375,13 @@ def _read_record(file: Path, kind: Record | MapOf) -> dict[str, Any]:
     return checked
 
 
-def _check_adapter(file: Path) -> None:
-    place = Place(str(file))
-    try:
-        bound = find_bound_names(file.read_text(encoding="utf-8"))
-    except (BadCode, UnicodeDecodeError) as error:
-        at = Place(str(file), (getattr(error, "row", None) or 0) + 1)
-        fault = Fault(at, "bad-python", f"this is no Python: {error}", "mend the code")
-        raise CatalogError([fault]) from error
-    faults = [
-        Fault(place, "no-function", f"the adapter has no `{name}`", f"define `{name}{signature}`")
-        for name, signature in _ADAPTER.items()
-        if name not in bound
-    ]
-    if faults:
-        raise CatalogError(faults)
-
-
 def _load_framework(file: Path) -> Framework:
     found = _read_record(file, FRAMEWORK)
     for name in ("adapter.py", "requirements.txt"):
         if not (file.parent / name).is_file():
             place = Place(str(file.parent / name))
             raise CatalogError([Fault(place, "missing-file", f"a framework needs its {name}")])
-    _check_adapter(file.parent / "adapter.py")
+    check_adapter(file.parent / "adapter.py")
     values, docs = found["values"], found.get("docs", {})
     space = found["namespace"]
     return Framework(

@@ -15,6 +15,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from optabs.adapters import list_sources
 from optabs.errors import InterpreterError
 from optabs.frameworks import Framework, Registry
 from optabs.records import hash_parts
@@ -128,7 +129,7 @@ def _hash_method(framework: Framework) -> str:
         framework.precision,
         dict(framework.variables),
         _hash_worker(),
-        _hash_file(framework.adapter),
+        _hash_adapter(framework.adapter),
     )
 
 
@@ -171,7 +172,7 @@ def _find_for(
                 framework.precision,
                 dict(framework.variables),
                 _hash_worker(),
-                _hash_file(framework.adapter),
+                _hash_adapter(framework.adapter),
             )
             spec = (
                 None
@@ -216,7 +217,7 @@ def find_reference(registry: Registry, cache: Path) -> Target:
         platform.python_version(),
         platform.machine(),
         _hash_worker(),
-        _hash_file(numpy.adapter),
+        _hash_adapter(numpy.adapter),
     )
     spec = WorkerSpec(Path(sys.executable), numpy.adapter, "cpu", {}, cache / REFERENCE)
     return Target(REFERENCE, "cpu", "float64", identity, version, platform.python_version(), spec)
@@ -229,13 +230,18 @@ def normalise(distribution: str) -> str:
 
 def forget_texts() -> None:
     """Have the worker and adapters read anew: in a process that lives long they may change."""
-    _hash_worker.cache_clear()
-    _hash_file.cache_clear()
+    for read in (_hash_worker, _hash_adapter, _hash_file):
+        read.cache_clear()
 
 
 @cache
 def _hash_worker() -> str:
     return hash_parts([[file.name, _hash_file(file)] for file in sorted(WORKER.glob("*.py"))])
+
+
+@cache
+def _hash_adapter(file: Path) -> str:
+    return hash_parts([_hash_file(source) for source in list_sources(file)])
 
 
 @cache

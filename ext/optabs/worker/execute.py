@@ -12,6 +12,7 @@ import time
 import traceback
 import types
 
+from .adapter import PACKAGE
 from .capture import open_file
 from .imports import ImportWatch
 from .namespaces import Namespaces
@@ -28,7 +29,7 @@ GRACE_SECONDS = 0.1
 # Of a long traceback, how many frames are kept at either end: the example's own come first.
 HEAD, TAIL = 5, 15
 
-_OWN = ("optabs_worker", "optabs_adapter")
+_OWN = ("optabs_worker", PACKAGE)
 
 
 class Executor:

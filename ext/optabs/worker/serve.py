@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import os
 import platform
 import resource
 import shutil
-import sys
 import traceback
 
+from .adapter import load_adapter
 from .capture import Capture
 from .execute import Executor
 from .resolve import resolve_api
@@ -36,7 +35,7 @@ def serve(argv):
             data = data[os.write(replies, data) :]
 
     try:
-        adapter = _load_adapter(arguments.adapter)
+        adapter = load_adapter(arguments.adapter)
         devices = adapter.devices()
         if arguments.device not in devices:
             found = ", ".join(devices) or "none"
@@ -105,16 +104,6 @@ def _limit_resources(device):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         limit = memory // 2 if hard == resource.RLIM_INFINITY else min(memory // 2, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-
-
-def _load_adapter(path):
-    """Load the adapter from its source: a compiled copy may be that of a moment ago."""
-    spec = importlib.util.spec_from_file_location("optabs_adapter", path)
-    adapter = importlib.util.module_from_spec(spec)
-    sys.modules["optabs_adapter"] = adapter
-    code = spec.loader.source_to_code(spec.loader.get_data(path), path)
-    exec(code, adapter.__dict__)
-    return adapter
 
 
 def _list_drivers(adapter, device):

@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from importlib import metadata
 from typing import Any
 
-import flax
 import jax
-import numpy as np
 from flax import nnx
-from jax._src.lib import cuda_versions as _cuda
 
-jax.config.update("jax_default_matmul_precision", "highest")
-_CONFIG = dict(jax.config.values)
-_FLAX_CONFIG = {
-    name: getattr(flax.config, name)
-    for name, flag in vars(type(flax.config)).items()
-    if isinstance(flag, property)
-}
+from ..jax import adapter as on_jax
+from .settings import describe_settings, reset_settings
 
-_DEVICES = {"gpu": "cuda"}
-_PLUGINS = {"tpu": ("libtpu",), "metal": ("jax-metal",)}
+devices, drivers, synchronize = on_jax.devices, on_jax.drivers, on_jax.synchronize
 
 # Public names that examples must not replace for others.
 NAMESPACES = (jax, jax.numpy, jax.lax, jax.nn, nnx)
-
-
-def devices() -> dict[str, str]:
-    """Return the usable devices and their names; an empty name means the processor's."""
-    found = {"cpu": ""}
-    for kind in ("cuda", "tpu", "metal"):
-        try:
-            device = _find_device(kind)
-            if jax.device_put(1.0, device) + 1 == 2:
-                found[kind] = device.device_kind
-        except RuntimeError:
-            continue
-    return found
-
-
-def _find_device(kind: str) -> Any:
-    return jax.devices("METAL" if kind == "metal" else kind)[0]
-
-
-def drivers(device: str) -> dict[str, str]:
-    """Return the versions of what stands between JAX and a device, by name."""
-    found = {}
-    if device == "cuda" and _cuda:
-        runtime, cudnn = _cuda.cuda_runtime_get_version(), _cuda.cudnn_get_version()
-        found["CUDA"] = f"{runtime // 1_000}.{runtime % 1_000 // 10}"
-        unit = 10_000 if cudnn >= 90_000 else 1_000
-        found["cuDNN"] = f"{cudnn // unit}.{cudnn % unit // 100}"
-    for name in _PLUGINS.get(device, ()):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
 
 
 def reset(device: str, seed: int) -> None:
@@ -64,23 +22,13 @@ def reset(device: str, seed: int) -> None:
     There is nothing to seed: random functions take their key, and modules their Rngs, as an
     argument.
     """
-    if not jax.sharding.get_mesh().empty:
-        jax.set_mesh(None)
-    _CONFIG["jax_default_device"] = _find_device(device)
-    for name, value in jax.config.values.items():
-        default = _CONFIG.setdefault(name, value)  # an import may have added an option
-        if value != default:
-            jax.config.update(name, default)
-    for name, value in _FLAX_CONFIG.items():
-        flax.config.update(name, value)
+    on_jax.reset(device, seed)
+    reset_settings()
 
 
 def describe_state() -> dict[str, Any]:
     """Return the settings that `reset` puts back, by name, to be compared."""
-    found = dict(jax.config.values)
-    found["mesh"] = jax.sharding.get_mesh()
-    found.update({name: getattr(flax.config, name) for name in _FLAX_CONFIG})
-    return found
+    return on_jax.describe_state() | describe_settings()
 
 
 def to_numpy(value: Any) -> tuple[str, Any] | None:
@@ -88,37 +36,13 @@ def to_numpy(value: Any) -> tuple[str, Any] | None:
 
     Random keys and traced values have no values to show: None.
     """
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _widen(value)
-    if isinstance(value, nnx.Variable):
-        return to_numpy(value.get_value())
-    if not isinstance(value, jax.Array) or isinstance(value, jax.core.Tracer):
-        return None
-    if jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):
-        return None
-    return _widen(np.asarray(value))
+    return on_jax.to_numpy(_unwrap(value))
 
 
 def locate(value: Any) -> str | None:
     """Return the device that an array or variable is on, or None for anything else."""
-    if isinstance(value, nnx.Variable):
-        value = value.get_value()
-    if not isinstance(value, jax.Array) or isinstance(value, jax.core.Tracer):
-        return None
-    platform = next(iter(value.devices())).platform.lower()
-    return _DEVICES.get(platform, platform)
+    return on_jax.locate(_unwrap(value))
 
 
-def _widen(array: Any) -> tuple[str, Any]:
-    """Return (dtype name, array), dtypes that NumPy lacks (bfloat16, int4) as wider ones."""
-    name = array.dtype.name
-    if array.dtype.isbuiltin == 2:  # registered with NumPy by another package
-        array = array.astype(np.int8 if "int" in name else np.float32)
-    return name, array
-
-
-def synchronize() -> None:
-    """Wait for queued work: side effects, and every array that is still in use."""
-    jax.effects_barrier()
-    for array in jax.live_arrays():
-        array.block_until_ready()
+def _unwrap(value: Any) -> Any:
+    return value.get_value() if isinstance(value, nnx.Variable) else value

@@ -1,4 +1,7 @@
-"""JAX's glue for the worker: devices, defaults and values. Runs on Python 3.9 and newer."""
+"""JAX's glue for the worker: devices, defaults and values. Runs on Python 3.9 and newer.
+
+The frameworks that stand on JAX build theirs on it, so it also knows JAX 0.4.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from jax._src.lib import cuda_versions as _cuda
 
 jax.config.update("jax_default_matmul_precision", "highest")
 _CONFIG = dict(jax.config.values)
+_get_mesh = getattr(jax.sharding, "get_mesh", None)
 
 _DEVICES = {"gpu": "cuda"}
 _PLUGINS = {"tpu": ("libtpu",), "metal": ("jax-metal",)}
@@ -56,7 +60,7 @@ def reset(device: str, seed: int) -> None:
 
     There is nothing to seed: JAX's random functions take their key as an argument.
     """
-    if not jax.sharding.get_mesh().empty:
+    if _get_mesh and not _get_mesh().empty:
         jax.set_mesh(None)
     _CONFIG["jax_default_device"] = _find_device(device)
     for name, value in jax.config.values.items():
@@ -68,7 +72,8 @@ def reset(device: str, seed: int) -> None:
 def describe_state() -> dict[str, Any]:
     """Return the settings that `reset` puts back, by name, to be compared."""
     found = dict(jax.config.values)
-    found["mesh"] = jax.sharding.get_mesh()
+    if _get_mesh:
+        found["mesh"] = _get_mesh()
     return found
 
 
