@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +14,12 @@ from typing import Any
 
 import pytest
 
+from optabs.apis import ApiFact, ApiParameter
+from optabs.draft.calls import Argument, Form, Way
+from optabs.draft.choice import Choice
+from optabs.draft.lookup import Api
 from optabs.draft.names import Glossary, name_operation, read_glossary, spell_name
+from optabs.draft.options import NEVER_OPTIONS, find_options
 from optabs.errors import OptabsError
 from optabs.project import Project, open_project
 from optabs.run.environments import get_python
@@ -82,7 +89,7 @@ def test_what_exists_is_written_run_and_told_from_what_is_guessed(site: Any) -> 
     assert said.startswith("ops/absolute.yaml: a draft of Absolute\n")
     sure = read_section(said, "sure, since it was looked up and run").splitlines()
     assert " ".join(sure[-2].split()) == (
-        "fake fakeframework.absolute exists; agrees with the oracle in 2 of 2 cases"
+        "fake fakeframework.absolute exists; its own output is the oracle in 2 of 2 cases"
     )
     assert sure[-1].split() == ["fake_two", "-", "nothing", "of", "the", "name"]
     guessed = read_section(said, "guessed, so check it")
@@ -207,6 +214,105 @@ def test_one_framework_alone_is_looked_into(site: Any) -> None:
         .splitlines()[-1]
     )
     assert "api: faketwo.exponential" in (site.ops / "exponential.yaml").read_text()
+
+
+# --- optional arguments ---------------------------------------------------------------------------
+
+
+def test_options_that_signatures_share_are_drafted_and_run(site: Any) -> None:
+    said = draft(site, "bend")
+    text = (site.ops / "bend.yaml").read_text()
+    assert (
+        "  - name: slope\n    type: float\n    default: 0.5\n"
+        "    doc: Write here what it does.\n" in text
+    )
+    assert text.count("    args: {slope: slope, shift: shift, limit: limit}\n") == 2
+    assert "  - id: options\n    title: With slope and shift given\n" in text
+    assert "      slope: 0.25\n      shift: 0.5\n" in text
+    # One framework alone has `tint`, types of `style` differ, `order` is not of what is computed.
+    assert not re.search("tint|style|order", text)
+
+    guessed = read_section(said, "guessed, so check it")
+    assert "the standard arguments: x (Tensor)\n" in guessed
+    assert "run in `options`: slope (float, 0.5), shift (float, 0.0)\n" in guessed
+    assert "in no case: limit (float, 100.0)\n" in guessed
+    assert "the default of `limit`: 100.0; 50.0 in fake_two" in guessed
+    assert "default: 100.0\n    doc: Write here what it does; the default is 50.0 in " in text
+    assert "without `unit`: signatures share it, but no default tells its type" in guessed
+    done = site.run("verify", "ops/bend.yaml")
+    assert done.returncode == 0, done.stdout
+    assert "6 verified" in done.stdout
+    faults = site.run("check", "--conventions", "ops/bend.yaml").stdout
+    assert faults.count("a draft's 'Write here' is still there") == 5  # of each argument
+
+
+def test_what_another_framework_gave_is_told_from_the_oracle_of_its_own(site: Any) -> None:
+    sure = read_section(draft(site, "bend"), "sure, since it was looked up and run").splitlines()
+    assert [line.split("exists; ")[1] for line in sure[-2:]] == [
+        "its own output is the oracle in 3 of 3 cases",
+        "agrees with the oracle in 3 of 3 cases",
+    ]
+
+
+def describe(name: str, parameters: str | None, framework: str = "") -> Way:
+    """Return a way whose API has a signature such as ``x, n=1``, or none that can be read."""
+    signature = None
+    if parameters is not None:
+        code = ast.parse(f"lambda {parameters}: 0", mode="eval").body
+        assert isinstance(code, ast.Lambda)
+        listed = code.args.args
+        defaults = [None] * len(listed) + [ast.unparse(each) for each in code.args.defaults]
+        signature = tuple(
+            ApiParameter(each.arg, "positional_or_keyword", default)
+            for each, default in zip(listed, defaults[-len(listed) :], strict=True)
+        )
+    return Way(framework, Api(name, ApiFact(True, signature, (), None)), {"api": name})
+
+
+def test_options_are_of_the_type_and_the_default_that_most_have() -> None:
+    ways = {
+        "a": describe("a.f", "x, rate=1, kind='soft', size=None, keep=False, all=None"),
+        "b": describe("b.f", "x, rate=0.5, kind=True, size=3, keep=False"),
+        "c": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=...,  all=None"),
+        "d": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=...,  all=None, only=1"),
+        "e": describe("e.f", None),
+        "f": describe("f.f", "x"),
+    }
+    form = Form((), (Argument("x", "Tensor"),), ())
+    found = find_options(Choice(form, ways, ()), Glossary({}, {}, {}))
+    assert found.unknown == ("all",)
+    assert [(each.name, each.type, each.default) for each in found.listed] == [
+        ("rate", "float", 1.0),
+        ("kind", "bool", True),
+        ("size", "int | None", None),
+        ("keep", "bool", False),
+    ]
+    rate, kind, size, keep = found.listed
+    assert rate.other_defaults == "0.5 in b"
+    assert size.other_defaults == "3 in b"
+    assert kind.misfits == {"a": "'soft'"}
+    assert kind.names == {"a": None, "b": "kind", "c": "kind", "d": "kind", "f": None}
+    assert keep.names["c"] == "keep"
+    assert [each.vary() for each in found.listed] == [0.5, False, 1, True]
+
+
+def test_what_is_never_an_option_is_none_in_the_catalogue() -> None:
+    project = open_project(ROOT)
+    catalog, _ = project.load_catalog(project.load_registry())
+    plain = re.compile(r"(int|float|bool|str)( \| None)?")
+    options = {
+        each.name
+        for op in catalog.ops
+        for each in op.parameters
+        if each.default is not None and plain.fullmatch(each.type)
+    }
+    assert "keepdims" in options
+    assert not options & NEVER_OPTIONS
+
+
+def test_one_framework_alone_speaks_for_no_option(site: Any) -> None:
+    draft(site, "add")
+    assert "alpha" not in (site.ops / "add.yaml").read_text()
 
 
 # --- like another op ------------------------------------------------------------------------------

@@ -79,6 +79,12 @@ def add(x, y, *, alpha=1):
     return Array(data, x.dtype, tuple(zip((x, y), slopes, strict=True)))
 
 
+def bend(x, slope=0.5, shift=0.0, limit=100, style=1, order="K", unit=None, tint=0.5):
+    """Return slope * x where x is negative, else x; plus shift, but at most limit; in float64."""
+    bent = _map(lambda number: min(number * (slope if number < 0 else 1) + shift, limit), x.data)
+    return Array(bent, float64)
+
+
 def sum(x):  # noqa: A001
     """Add up all elements."""
     return Array(math.fsum(_list_leaves(x.data)), x.dtype)

@@ -17,3 +17,7 @@ def sine(x):
 
 def exponential(x):
     return Vector(map(math.exp, x))
+
+
+def bend(x, order="C", unit=None, *, limit=50.0, shift=0, slope=0.5, style="soft"):
+    return Vector(min(each * (slope if each < 0 else 1) + shift, limit) for each in x)
