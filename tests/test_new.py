@@ -227,8 +227,8 @@ def test_options_that_signatures_share_are_drafted_and_run(site: Any) -> None:
         "    doc: Write here what it does.\n" in text
     )
     assert text.count("    args: {slope: slope, shift: shift, limit: limit}\n") == 2
-    assert "  - id: options\n    title: With slope and shift given\n" in text
-    assert "      slope: 0.25\n      shift: 0.5\n" in text
+    assert "  - id: options\n    title: With slope, shift given\n" in text
+    assert "      slope: 0.25\n      shift: 0.75\n" in text
     # One framework alone has `tint`, types of `style` differ, `order` is not of what is computed.
     assert not re.search("tint|style|order", text)
 
@@ -238,7 +238,7 @@ def test_options_that_signatures_share_are_drafted_and_run(site: Any) -> None:
     assert "in no case: limit (float, 100.0)\n" in guessed
     assert "the default of `limit`: 100.0; 50.0 in fake_two" in guessed
     assert "default: 100.0\n    doc: Write here what it does; the default is 50.0 in " in text
-    assert "without `unit`: signatures share it, but no default tells its type" in guessed
+    assert "without `unit`, which signatures share: no default tells the type" in guessed
     done = site.run("verify", "ops/bend.yaml")
     assert done.returncode == 0, done.stdout
     assert "6 verified" in done.stdout
@@ -271,29 +271,30 @@ def describe(name: str, parameters: str | None, framework: str = "") -> Way:
 
 def test_options_are_of_the_type_and_the_default_that_most_have() -> None:
     ways = {
-        "a": describe("a.f", "x, rate=1, kind='soft', size=None, keep=False, all=None"),
+        "a": describe("a.f", "x, rate=1, kind='soft', size=None, keep=False, all=None, each=None"),
         "b": describe("b.f", "x, rate=0.5, kind=True, size=3, keep=False"),
-        "c": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=...,  all=None"),
-        "d": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=...,  all=None, only=1"),
+        "c": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, each=None"),
+        "d": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, only=1"),
         "e": describe("e.f", None),
         "f": describe("f.f", "x"),
     }
     form = Form((), (Argument("x", "Tensor"),), ())
-    found = find_options(Choice(form, ways, ()), Glossary({}, {}, {}))
-    assert found.unknown == ("all",)
-    assert [(each.name, each.type, each.default) for each in found.listed] == [
-        ("rate", "float", 1.0),
-        ("kind", "bool", True),
-        ("size", "int | None", None),
-        ("keep", "bool", False),
+    found = find_options(Choice(form, ways, ()), Glossary({"each": "Tensor"}, {}, {}))
+    assert [(each.name, each.type, each.default, each.is_typed) for each in found] == [
+        ("rate", "float", 1.0, True),
+        ("kind", "bool", True, True),
+        ("size", "int | None", None, True),
+        ("keep", "bool", False, True),
+        ("all", "float | None", None, False),
+        ("each", " | None", None, False),
     ]
-    rate, kind, size, keep = found.listed
+    rate, kind, size, keep, _, _ = found
     assert rate.other_defaults == "0.5 in b"
     assert size.other_defaults == "3 in b"
     assert kind.misfits == {"a": "'soft'"}
     assert kind.names == {"a": None, "b": "kind", "c": "kind", "d": "kind", "f": None}
     assert keep.names["c"] == "keep"
-    assert [each.vary() for each in found.listed] == [0.5, False, 1, True]
+    assert [each.vary() for each in found] == [[0.5, 1.0], [False], [1], [True], [0.5], []]
 
 
 def test_what_is_never_an_option_is_none_in_the_catalogue() -> None:
@@ -496,6 +497,29 @@ def test_an_axis_is_found_and_named_as_each_framework_names_it(real: Any) -> Non
     verified: subprocess.CompletedProcess[str] = real.run("verify", "ops/cumsum.yaml")
     assert verified.returncode == 0, verified.stdout
     assert "4 verified" in verified.stdout
+
+
+@pytest.mark.frameworks
+def test_options_are_named_and_run_as_each_framework_has_them(real: Any) -> None:
+    root = Path(real.variables["OPTABS_ENVIRONMENTS"])
+    if get_python(root, "jax") is None:
+        pytest.skip("the environment of jax is not made")
+    real.variables["FRAMEWORKS"] = "numpy torch jax"
+    said = draft(real, "std")
+    text = (real.ops / "std.yaml").read_text()
+    assert "  - name: keepdims\n    type: bool\n    default: false\n" in text
+    # The signature of torch cannot be read: what ran is its name.
+    assert re.search(r"api: torch.std\n    args: .*axis: dim, .*keepdims: keepdim", text)
+    assert "expect: np.std(x, axis=axis" in text
+    assert "run in `options`: axis (int | None, None)" in said
+    assert "its own output is the oracle in 3 of 3 cases" in said
+
+    draft(real, "nan_to_num")
+    text = (real.ops / "nantonum.yaml").read_text()
+    assert text.count("    args: {nan: nan, posinf: posinf, neginf: neginf}\n") == 3
+    assert "      nan: 0.5\n      posinf: 0.75\n      neginf: 0.875\n" in text
+    verified = real.run("verify", "ops/nantonum.yaml")
+    assert "9 verified, 0 differs, 0 failed" in verified.stdout
 
 
 @pytest.mark.frameworks

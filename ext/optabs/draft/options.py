@@ -26,6 +26,8 @@ NEVER_OPTIONS = frozenset(
 )
 """Arguments of how and where a result is computed and kept, rather than of what it is, and `where`,
 which all reductions and ufuncs have. No entry has one of them as an option of a plain type."""
+_MORE_RESULTS = "return_"
+"""So begin the options that change how many results there are, which an entry has to name."""
 _FEWEST_APIS = 2
 _MOST_NAMES = 2
 _SMALL = 0.01
@@ -45,6 +47,8 @@ class Option:
     """By framework, a default that is another, as code."""
     misfits: Mapping[str, str]
     """By framework, a default of another type, as code: there it cannot be passed on."""
+    is_typed: bool = True
+    """Whether a default or the catalogue tells the type; if not, it is taken for a number."""
 
     @property
     def argument(self) -> Argument:
@@ -59,20 +63,25 @@ class Option:
             by_default[code].append(key)
         return "; ".join(f"{code} in {', '.join(keys)}" for code, keys in by_default.items())
 
-    def vary(self) -> Any:
-        """Return a value that is not the default, or None where none can be invented."""
+    def vary(self, number: int = 0) -> list[Any]:
+        """Return values that may change the result; none where none can be invented.
+
+        The first is not the default; where defaults differ, the default may change it, too.
+        Options of another `number` get other fractions, so that they are told apart.
+        """
         kind = self.type.partition(" ")[0]
-        if kind == "str":
-            return None
+        if kind not in VALUES:
+            return []
+        value: Any = VALUES[kind] if kind != "float" else 1 - 0.5 ** (number + 1)
         if self.name == AXIS:
-            return 0 if self.default == -1 else -1
-        if self.default is None:
-            return VALUES[kind]
-        if kind == "bool":
-            return not self.default
-        if kind == "int":
-            return self.default + 1
-        return self.default / 2 if abs(self.default) >= _SMALL else VALUES[kind]
+            value = 0 if self.default == -1 else -1
+        elif kind == "bool":
+            value = not self.default
+        elif kind == "int" and self.default is not None:
+            value = self.default + 1
+        elif self.default is not None and abs(self.default) >= _SMALL:
+            value = self.default / 2
+        return [value, self.default] if self.others and self.default is not None else [value]
 
     def write(self) -> dict[str, Any]:
         """Return it as the entry has it."""
@@ -87,8 +96,8 @@ class Options:
     """The options of a draft."""
 
     listed: tuple[Option, ...] = ()
-    unknown: tuple[str, ...] = ()
-    """Names that signatures share, but no default tells the type."""
+    dropped: tuple[str, ...] = ()
+    """Names that signatures share, but neither a default nor a call tells what they take."""
     tried: tuple[str, ...] = ()
     """The names of those with which calls were tried."""
 
@@ -96,30 +105,24 @@ class Options:
 # --- from signatures ------------------------------------------------------------------------------
 
 
-def find_options(choice: Choice, glossary: Glossary) -> Options:
+def find_options(choice: Choice, glossary: Glossary) -> list[Option]:
     """Return the options that the signatures of at least two APIs have."""
     readable = {key: read for key, way in choice.ways.items() if (read := _read(way)) is not None}
     found: dict[str, dict[str, ApiParameter]] = defaultdict(dict)
     for key, parameters in readable.items():
         for each in _list_free(choice.ways[key], parameters, choice.form):
             name = glossary.standardise(key, each.name)
-            if name not in NEVER_OPTIONS and name not in choice.form.names:
+            if not (name in NEVER_OPTIONS or name.startswith(_MORE_RESULTS)):
                 found[name].setdefault(key, each)
-    options, unknown = [], []
-    for name, having in found.items():
-        option = _make_option(name, having, readable, choice.ways, glossary)
-        shared = {
-            choice.ways[key].api.name
-            for key in having
-            if option is None or option.names[key] is not None
-        }
-        if len(shared) < _FEWEST_APIS:
-            continue
-        if option:
-            options.append(option)
-        else:
-            unknown.append(name)
-    return Options(tuple(options), tuple(unknown))
+    options = (
+        _make_option(name, having, readable, choice, glossary) for name, having in found.items()
+    )
+    return [each for each in options if each and _is_shared(each, choice.ways)]
+
+
+def _is_shared(option: Option, ways: Mapping[str, Way]) -> bool:
+    having = {ways[key].api.name for key, name in option.names.items() if name is not None}
+    return len(having) >= _FEWEST_APIS
 
 
 def _read(way: Way) -> tuple[ApiParameter, ...] | None:
@@ -144,22 +147,31 @@ def _make_option(
     name: str,
     having: Mapping[str, ApiParameter],
     readable: Mapping[str, object],
-    ways: Mapping[str, Way],
+    choice: Choice,
     glossary: Glossary,
 ) -> Option | None:
-    """Return an option with the type and the default of most APIs; None where none is a literal."""
+    """Return an option with the type and the default of most APIs; None where none is a literal.
+
+    The default is that of most which agree in the first case, since it goes without the option.
+    """
     literals = {key: _read_literal(each) for key, each in having.items()}
     known = {key: each for key, each in literals.items() if each is not Ellipsis}
     # Some frameworks have the same API, which counts once.
-    apis = {ways[key].api.name: each for key, each in known.items()}
+    apis = {choice.ways[key].api.name: each for key, each in known.items()}
     kinds = Counter(type(each).__name__ for each in apis.values() if each is not None)
+    if not known:
+        return None
     kind = max(kinds, key=kinds.__getitem__, default=glossary.find_kind(name))
     if kind == "int" and kinds["float"]:
         kind = "float"
-    if not known or kind not in (*VALUES, "str"):
-        return None
+    is_typed = kind in (*VALUES, "str")
+    if not is_typed:
+        kind = "" if name in glossary.types else "float"
     fitting = {key: each for key, each in known.items() if _fits(each, kind)}
-    usual = Counter(_write(each, kind) for each in apis.values() if _fits(each, kind))
+    agreeing = fitting.keys() & (choice.cases[0].frameworks if choice.cases else ())
+    voting = {choice.ways[key].api.name: fitting[key] for key in fitting if key in agreeing}
+    votes = [each for each in (voting or fitting).values() if each is not None or kind != "bool"]
+    usual = Counter(_write(each, kind) for each in votes or [None])
     code = max(usual, key=usual.__getitem__)
     default = ast.literal_eval(code)
     return Option(
@@ -172,6 +184,7 @@ def _make_option(
         },
         {key: text for key, each in fitting.items() if (text := _write(each, kind)) != code},
         {key: repr(each) for key, each in known.items() if key not in fitting},
+        is_typed,
     )
 
 
@@ -209,31 +222,56 @@ def add_options(
     that agree without them.
     """
     options = find_options(choice, glossary)
-    form = replace(
-        choice.form,
-        std_args=(*choice.form.std_args, *(each.write() for each in options.listed)),
-        arguments=(*choice.form.arguments, *(each.argument for each in options.listed)),
+    values = {
+        each.name: listed for number, each in enumerate(options) if (listed := each.vary(number))
+    }
+    turns = {key: _list_turns(way, options, glossary) for key, way in choice.ways.items()}
+    ways: Mapping[str, Way] = {key: each[0] for key, each in turns.items()}
+    case = None
+    is_tried = bool(values and choice.cases) and choice.cases[0].weight >= _FEWEST_APIS
+    if is_tried:
+        wide = replace(choice, form=_extend(choice.form, options))
+        ways, case = _try_options(name, wide, turns, values, machine, watch)
+    shown = case.inputs.values if case else ()
+    listed = [each for each in options if each.is_typed or each.name in shown]
+    dropped = [each.name for each in options if each not in listed]
+    extended = replace(
+        choice,
+        form=_extend(choice.form, listed),
+        ways={key: _drop_names(way, dropped) for key, way in ways.items()},
+        cases=(*choice.cases, case) if case else choice.cases,
     )
-    turns = {key: _list_turns(way, options.listed, glossary) for key, way in choice.ways.items()}
-    choice = replace(choice, form=form, ways={key: each[0] for key, each in turns.items()})
-    values = {each.name: value for each in options.listed if (value := each.vary()) is not None}
-    if values and choice.cases:
-        choice = _set_options(name, choice, turns, values, machine, watch)
-        options = replace(options, tried=tuple(values))
-    return choice, options
+    return extended, Options(tuple(listed), tuple(dropped), tuple(values) if is_tried else ())
+
+
+def _extend(form: Form, options: Sequence[Option]) -> Form:
+    return replace(
+        form,
+        std_args=(*form.std_args, *(each.write() for each in options)),
+        arguments=(*form.arguments, *(each.argument for each in options)),
+    )
+
+
+def _drop_names(way: Way, names: Sequence[str]) -> Way:
+    """Return a way without some names in its `args`."""
+    args = {name: own for name, own in way.data.get("args", {}).items() if name not in names}
+    data = {key: value for key, value in way.data.items() if key != "args"}
+    return replace(way, data={**data, "args": args} if args else data)
 
 
 def _list_turns(way: Way, options: Sequence[Option], glossary: Glossary) -> list[Way]:
     """Return how a way may pass options on: by the usual names, where no signature was read."""
     if way.api.is_class or not options:
         return [way]
-    names = [
-        (option.names[way.framework],)
-        if way.framework in option.names
-        else glossary.list_names(way.framework, option.name)[:_MOST_NAMES]
-        for option in options
-    ]
     args = way.data.get("args", {})
+    names = []
+    for option in options:
+        taken = {*args.values(), *(each.name for each in options if each is not option)}
+        usual = glossary.list_names(way.framework, option.name)[:_MOST_NAMES]
+        if way.framework in option.names:
+            names.append([option.names[way.framework]])
+        else:
+            names.append([each for each in usual if each not in taken] or [None])
     turns = []
     for turn in range(max(map(len, names))):
         named = {
@@ -244,54 +282,85 @@ def _list_turns(way: Way, options: Sequence[Option], glossary: Glossary) -> list
     return turns
 
 
-def _set_options(
+def _try_options(
     name: str,
     choice: Choice,
     turns: Mapping[str, Sequence[Way]],
-    values: Mapping[str, Any],
+    values: Mapping[str, Sequence[Any]],
     machine: Machine,
     watch: Watching,
-) -> Choice:
-    """Return a choice with a case that sets options, if there is one, and with names that run."""
+) -> tuple[dict[str, Way], Consensus | None]:
+    """Return the ways with names that run, and a case that shows as many options as can be."""
     main = choice.cases[0]
     candidates = [main.inputs, *main.inputs.edges]
     candidates += [each for each in choice.form.inputs if each.is_simple and each != main.inputs]
+    given = [*_list_extras(values)]
+    extras = [{}, *(extra for _, _, extra in given)]
     tried = [
-        replace(inputs, id=f"{inputs.id}-{number}", values={**inputs.values, **given})
+        replace(inputs, id=f"{inputs.id}-{number}", values={**inputs.values, **extra})
         for inputs in candidates
-        for number, given in enumerate([{}, *({key: value} for key, value in values.items())])
+        for number, extra in enumerate(extras)
     ]
     found = try_calls(name, [replace(choice.form, inputs=tried)], [turns], machine, watch)[0]
-    width = len(values) + 1
+    width = len(extras)
     rows = [found[start : start + width] for start in range(0, len(found), width)]
+    ran: dict[str, list[Consensus]] = defaultdict(list)
+    telling: list[dict[str, tuple[Mapping[str, Any], set[str]]]] = []
+    for row in rows:
+        telling.append({})
+        for (option, base, extra), each in zip(given, row[1:], strict=True):
+            ran[option].append(each)
+            if _tells(each, row[extras.index(base)], main):
+                telling[-1].setdefault(option, (extra, {*each.frameworks}))
     ways = {
-        key: _keep_names(
-            way,
-            turns[key],
-            {option: [row[number] for row in rows] for number, option in enumerate(values, 1)},
-        )
-        for key, way in choice.ways.items()
+        key: _keep_names(each, ran) if main.results.get(key) else each[0]
+        for key, each in turns.items()
     }
-    choice = replace(choice, ways=ways)
-    effective = [
-        [option for option, each in zip(values, row[1:], strict=True) if _tells(each, row[0], main)]
-        for row in rows
+    best = max(range(len(rows)), key=lambda number: len(telling[number]))  # the first of equals
+    if not telling[best]:
+        return ways, None
+    shown = [*telling[best].values()]
+    counts = range(len(shown), 0, -1)
+    fewer = [
+        {name: value for extra, _ in shown[:count] for name, value in extra.items()}
+        for count in counts
     ]
-    best = max(range(len(rows)), key=lambda number: len(effective[number]))  # the first of equals
-    if not effective[best]:
-        return choice
-    given = {option: values[option] for option in effective[best]}
-    title = f"With {' and '.join(given)} given"
-    together = Inputs(CASE, title, {**candidates[best].values, **given})
+    agreeing = [set.intersection(*(keys for _, keys in shown[:count])) for count in counts]
     single = {key: [way] for key, way in ways.items()}
-    [[case]] = try_calls(name, [replace(choice.form, inputs=[together])], [single], machine, watch)
-    if not _tells(case, rows[best][0], main):
-        return choice
-    return replace(choice, cases=(*choice.cases, case))
+    inputs = [_name_inputs(candidates[best], given, count) for count, given in enumerate(fewer)]
+    [cases] = try_calls(name, [replace(choice.form, inputs=inputs)], [single], machine, watch)
+    held = (  # together as alone: some options exclude each other
+        each
+        for each, keys in zip(cases, agreeing, strict=True)
+        if keys <= {*each.frameworks} and _tells(each, rows[best][0], main)
+    )
+    case = next(held, None)
+    return ways, case and replace(case, inputs=replace(case.inputs, id=CASE))
 
 
-def _keep_names(way: Way, turns: Sequence[Way], tried: Mapping[str, Sequence[Consensus]]) -> Way:
+def _list_extras(
+    values: Mapping[str, Sequence[Any]],
+) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield each option, what else is given, and that with a value of the option.
+
+    Some options are taken only where an axis is given, too.
+    """
+    for option, listed in values.items():
+        for value in listed:
+            yield option, {}, {option: value}
+            if AXIS in values and option != AXIS:
+                axis = {AXIS: values[AXIS][0]}
+                yield option, axis, {**axis, option: value}
+
+
+def _name_inputs(inputs: Inputs, given: Mapping[str, Any], number: int) -> Inputs:
+    values = {**inputs.values, **given}
+    return Inputs(f"{CASE}-{number}", f"With {', '.join(given)} given", values)
+
+
+def _keep_names(turns: Sequence[Way], tried: Mapping[str, Sequence[Consensus]]) -> Way:
     """Return a way with the name of each option under which a call ran, or none under none."""
+    way = turns[0]
     if way.api.is_class or _read(way) is not None:
         return way
     args = dict(way.data["args"])
@@ -302,7 +371,9 @@ def _keep_names(way: Way, turns: Sequence[Way], tried: Mapping[str, Sequence[Con
 
 
 def _tells(case: Consensus, without: Consensus, main: Consensus) -> bool:
-    """Whether most APIs agree on what an option changes."""
-    if case.agreed is None or without.agreed is None or is_same(case.agreed, without.agreed):
+    """Whether most APIs agree on what an option changes, and something is left."""
+    if case.agreed is None or without.agreed is None or not case.agreed.values:
+        return False
+    if is_same(case.agreed, without.agreed):
         return False
     return case.weight >= _FEWEST_APIS and case.weight * 2 > main.weight

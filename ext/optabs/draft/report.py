@@ -140,21 +140,29 @@ def _list_options(draft: Draft) -> Iterator[str]:
         if names:
             yield f"the optional arguments, from signatures, {title}: {names}"
     for option in options.listed:
+        if not option.is_typed:
+            yield f"the type of `{option.name}`: it takes a number, but no default is one"
         if option.others:
             yield f"the default of `{option.name}`: {option.default!r}; {option.other_defaults}"
         for key, code in option.misfits.items():
             yield f"{key}: its `{option.name}` is of another type, {code}, so it gets none"
-        for key, way in ways.items():
-            if key in option.names or way.api.is_class:
-                continue
-            name = way.data["args"][option.name]
-            if name is None:
-                yield f"{key}: that it has no `{option.name}`, since no call with it ran"
-            elif option.name not in options.tried:
-                yield f"{key}: that its `{option.name}` is `{name}`, since no signature can be read"
-    if options.unknown:
-        names = ", ".join(f"`{name}`" for name in options.unknown)
-        yield f"without {names}: signatures share it, but no default tells its type"
+    for key, way in ways.items():
+        args = way.data.get("args", {})
+        unread = [each for each in options.listed if key not in each.names and each.name in args]
+        lacked = [f"`{each.name}`" for each in unread if args[each.name] is None]
+        if lacked:
+            yield f"{key}: that it has no {', '.join(lacked)}, since no call with it ran"
+        runs = draft.choice.cases and draft.choice.cases[0].results.get(key)
+        unsure = [
+            f"`{args[each.name]}`"
+            for each in unread
+            if args[each.name] and not (runs and each.name in options.tried)
+        ]
+        if unsure:
+            yield f"{key}: its {', '.join(unsure)}, since its signature cannot be read"
+    if options.dropped:
+        names = ", ".join(f"`{name}`" for name in options.dropped)
+        yield f"without {names}, which signatures share: no default tells the type"
 
 
 def _list_blanks(draft: Draft) -> Iterator[str]:
