@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from optabs.apis import ApiFact, ApiParameter
+from optabs.catalog.compose import EntryText, compose_entry
+from optabs.catalog.conventions import LONGEST_LINE
 from optabs.draft.calls import Argument, Form, Way
 from optabs.draft.choice import Choice
 from optabs.draft.lookup import Api
@@ -226,15 +228,19 @@ def test_options_that_signatures_share_are_drafted_and_run(site: Any) -> None:
         "  - name: slope\n    type: float\n    default: 0.5\n"
         "    doc: Write here what it does.\n" in text
     )
-    assert text.count("    args: {slope: slope, shift: shift, limit: limit}\n") == 2
-    assert "  - id: options\n    title: With slope, shift given\n" in text
-    assert "      slope: 0.25\n      shift: 0.75\n" in text
+    assert text.count("    args: {slope: slope, shift: shift, top: top, limit: limit}\n") == 2
+    assert "  - id: options\n    title: With slope, shift, top given\n" in text
+    assert "      slope: 0.25\n      shift: 0.75\n      top: 0.875\n" in text
     # One framework alone has `tint`, types of `style` differ, `order` is not of what is computed.
     assert not re.search("tint|style|order", text)
 
     guessed = read_section(said, "guessed, so check it")
     assert "the standard arguments: x (Tensor)\n" in guessed
-    assert "run in `options`: slope (float, 0.5), shift (float, 0.0)\n" in guessed
+    assert (
+        "run in `options`: slope (float, 0.5), shift (float, 0.0), top (float | None, None)"
+        in " ".join(guessed.split())
+    )
+    assert "the type of `top`: it takes a number, but no default is one" in guessed
     assert "in no case: limit (float, 100.0)\n" in guessed
     assert "the default of `limit`: 100.0; 50.0 in fake_two" in guessed
     assert "default: 100.0\n    doc: Write here what it does; the default is 50.0 in " in text
@@ -243,7 +249,7 @@ def test_options_that_signatures_share_are_drafted_and_run(site: Any) -> None:
     assert done.returncode == 0, done.stdout
     assert "6 verified" in done.stdout
     faults = site.run("check", "--conventions", "ops/bend.yaml").stdout
-    assert faults.count("a draft's 'Write here' is still there") == 5  # of each argument
+    assert faults.count("a draft's 'Write here' is still there") == 6  # of each argument
 
 
 def test_what_another_framework_gave_is_told_from_the_oracle_of_its_own(site: Any) -> None:
@@ -271,9 +277,13 @@ def describe(name: str, parameters: str | None, framework: str = "") -> Way:
 
 def test_options_are_of_the_type_and_the_default_that_most_have() -> None:
     ways = {
-        "a": describe("a.f", "x, rate=1, kind='soft', size=None, keep=False, all=None, each=None"),
+        "a": describe(
+            "a.f", "x, rate=1, kind='soft', size=None, keep=False, all=None, each=None, rng=None"
+        ),
         "b": describe("b.f", "x, rate=0.5, kind=True, size=3, keep=False"),
-        "c": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, each=None"),
+        "c": describe(
+            "c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, each=None, rng=None"
+        ),
         "d": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, only=1"),
         "e": describe("e.f", None),
         "f": describe("f.f", "x"),
@@ -295,6 +305,14 @@ def test_options_are_of_the_type_and_the_default_that_most_have() -> None:
     assert kind.names == {"a": None, "b": "kind", "c": "kind", "d": "kind", "f": None}
     assert keep.names["c"] == "keep"
     assert [each.vary() for each in found] == [[0.5, 1.0], [False], [1], [True], [0.5], []]
+
+
+def test_many_arguments_are_not_written_on_one_line() -> None:
+    names = [f"a_long_argument_{number}" for number in range(5)]
+    variants = {"fake": {"api": "f.f", "args": {name: name for name in names}}}
+    text = compose_entry(EntryText([], "Op", "", "Something.", [], [], variants))
+    assert "    args:\n      a_long_argument_0: a_long_argument_0\n" in text
+    assert max(map(len, text.splitlines())) <= LONGEST_LINE
 
 
 def test_what_is_never_an_option_is_none_in_the_catalogue() -> None:

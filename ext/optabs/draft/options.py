@@ -10,6 +10,7 @@ from typing import Any
 
 from optabs.apis import ApiParameter
 from optabs.catalog.conventions import TO_WRITE
+from optabs.catalog.inputs import is_input_name
 from optabs.draft.calls import AXIS, VALUES, Argument, Form, Inputs, Way
 from optabs.draft.choice import Choice, Consensus, is_same, try_calls
 from optabs.draft.lookup import Machine, Watching
@@ -112,12 +113,16 @@ def find_options(choice: Choice, glossary: Glossary) -> list[Option]:
     for key, parameters in readable.items():
         for each in _list_free(choice.ways[key], parameters, choice.form):
             name = glossary.standardise(key, each.name)
-            if not (name in NEVER_OPTIONS or name.startswith(_MORE_RESULTS)):
+            if is_input_name(name) and not _is_never(name):
                 found[name].setdefault(key, each)
     options = (
         _make_option(name, having, readable, choice, glossary) for name, having in found.items()
     )
     return [each for each in options if each and _is_shared(each, choice.ways)]
+
+
+def _is_never(name: str) -> bool:
+    return name in NEVER_OPTIONS or name.startswith(_MORE_RESULTS)
 
 
 def _is_shared(option: Option, ways: Mapping[str, Way]) -> bool:
@@ -319,23 +324,40 @@ def _try_options(
     best = max(range(len(rows)), key=lambda number: len(telling[number]))  # the first of equals
     if not telling[best]:
         return ways, None
+    choice = replace(choice, ways=ways)
     shown = [*telling[best].values()]
+    return ways, _combine(name, choice, candidates[best], rows[best][0], shown, machine, watch)
+
+
+def _combine(
+    name: str,
+    choice: Choice,
+    inputs: Inputs,
+    without: Consensus,
+    shown: Sequence[tuple[Mapping[str, Any], set[str]]],
+    machine: Machine,
+    watch: Watching,
+) -> Consensus | None:
+    """Return the case that sets most of some options in which all agree that do for each alone.
+
+    The first options are kept: some exclude each other.
+    """
+    ways = {key: [way] for key, way in choice.ways.items()}
     counts = range(len(shown), 0, -1)
-    fewer = [
+    given = [
         {name: value for extra, _ in shown[:count] for name, value in extra.items()}
         for count in counts
     ]
-    agreeing = [set.intersection(*(keys for _, keys in shown[:count])) for count in counts]
-    single = {key: [way] for key, way in ways.items()}
-    inputs = [_name_inputs(candidates[best], given, count) for count, given in enumerate(fewer)]
-    [cases] = try_calls(name, [replace(choice.form, inputs=inputs)], [single], machine, watch)
-    held = (  # together as alone: some options exclude each other
-        each
-        for each, keys in zip(cases, agreeing, strict=True)
-        if keys <= {*each.frameworks} and _tells(each, rows[best][0], main)
-    )
-    case = next(held, None)
-    return ways, case and replace(case, inputs=replace(case.inputs, id=CASE))
+    tried = [
+        Inputs(f"{CASE}-{count}", f"With {', '.join(each)} given", {**inputs.values, **each})
+        for count, each in zip(counts, given, strict=True)
+    ]
+    [cases] = try_calls(name, [replace(choice.form, inputs=tried)], [ways], machine, watch)
+    for count, case in zip(counts, cases, strict=True):
+        agreeing = set.intersection(*(keys for _, keys in shown[:count]))
+        if agreeing <= {*case.frameworks} and _tells(case, without, choice.cases[0]):
+            return replace(case, inputs=replace(case.inputs, id=CASE))
+    return None
 
 
 def _list_extras(
@@ -351,11 +373,6 @@ def _list_extras(
             if AXIS in values and option != AXIS:
                 axis = {AXIS: values[AXIS][0]}
                 yield option, axis, {**axis, option: value}
-
-
-def _name_inputs(inputs: Inputs, given: Mapping[str, Any], number: int) -> Inputs:
-    values = {**inputs.values, **given}
-    return Inputs(f"{CASE}-{number}", f"With {', '.join(given)} given", values)
 
 
 def _keep_names(turns: Sequence[Way], tried: Mapping[str, Sequence[Consensus]]) -> Way:

@@ -19,5 +19,6 @@ def exponential(x):
     return Vector(map(math.exp, x))
 
 
-def bend(x, order="C", unit=None, *, limit=50.0, shift=0, slope=0.5, style="soft"):
-    return Vector(min(each * (slope if each < 0 else 1) + shift, limit) for each in x)
+def bend(x, order="C", unit=None, *, top=None, limit=50.0, shift=0, slope=0.5, style="soft"):
+    bent = (each * (slope if each < 0 else 1) + shift + (top or 0) for each in x)
+    return Vector(min(each, limit) for each in bent)
