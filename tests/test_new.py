@@ -280,13 +280,13 @@ def test_options_are_of_the_type_and_the_default_that_most_have() -> None:
         "a": describe(
             "a.f", "x, rate=1, kind='soft', size=None, keep=False, all=None, each=None, rng=None"
         ),
-        "b": describe("b.f", "x, rate=0.5, kind=True, size=3, keep=False"),
+        "b": describe("b.f", "y, rate=0.5, kind=True, size=3, keep=False, x=1"),
         "c": describe(
             "c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, each=None, rng=None"
         ),
         "d": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, only=1"),
         "e": describe("e.f", None),
-        "f": describe("f.f", "x"),
+        "f": describe("f.f", "y, x=1"),
     }
     form = Form((), (Argument("x", "Tensor"),), ())
     found = find_options(Choice(form, ways, ()), Glossary({"each": "Tensor"}, {}, {}))

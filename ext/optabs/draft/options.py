@@ -113,7 +113,7 @@ def find_options(choice: Choice, glossary: Glossary) -> list[Option]:
     for key, parameters in readable.items():
         for each in _list_free(choice.ways[key], parameters, choice.form):
             name = glossary.standardise(key, each.name)
-            if is_input_name(name) and not _is_never(name):
+            if name not in choice.form.names and is_input_name(name) and not _is_never(name):
                 found[name].setdefault(key, each)
     options = (
         _make_option(name, having, readable, choice, glossary) for name, having in found.items()
