@@ -159,7 +159,7 @@ def _list_options(draft: Draft) -> Iterator[str]:
             if args[each.name] and not (runs and each.name in options.tried)
         ]
         if unsure:
-            yield f"{key}: its {', '.join(unsure)}, since its signature cannot be read"
+            yield f"{key}: that it takes {', '.join(unsure)}, since its signature cannot be read"
     if options.dropped:
         names = ", ".join(f"`{name}`" for name in options.dropped)
         yield f"without {names}, which signatures share: no default tells the type"
