@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -111,8 +112,14 @@ def list_arguments(op: Op, keys: list[str], report: Report) -> list[Context]:
     for key in keys:
         variant = op.variants[key]
         fact = report.apis.get((key, variant.api or ""))
-        defaults = {each.name: each.default for each in _list_signature(fact)}
-        for row in list_mapping(op, variant, fact):
+        mapping = list_mapping(op, variant, fact)
+        packed = Counter(row["framework"] for row in mapping)
+        defaults = {
+            each.name: each.default
+            for each in _list_signature(fact)
+            if packed[each.name] == 1  # what several arguments share is the default of none
+        }
+        for row in mapping:
             name = row["standard"] or f"+{row['framework']}"
             rows.setdefault(name, {})[key] = {
                 "name": row["framework"],
