@@ -197,15 +197,17 @@
     const heads = [...(table?.tHead.rows[0].cells ?? [])];
     const columns = pair.map((key) => heads.findIndex((head) => head.dataset.framework === key));
     const facts = [];
+    let isSame = false; // unless both speak of some argument, nothing is known
     for (const row of columns.includes(-1) ? [] : table.tBodies[0].rows) {
       const [from, to] = columns.map((column) => row.cells[column]);
+      isSame ||= Boolean(from.textContent && to.textContent);
       const [before, after] = [from, to].map((cell) => cell.querySelector("code")?.textContent);
       const change = describeChange(row.cells[0], from, to, before, after);
       if (change) facts.push(make("tr", {}, ...[from, to].map((cell) => make("td", { innerHTML: cell.innerHTML || "–" })), make("td", {}, change)));
     }
     const declared = [...op.querySelectorAll("section .optabs-declared > li")].filter((item) =>
       item.dataset.frameworks.split(" ").some((key) => pair.includes(key)));
-    return { facts, declared };
+    return { facts, isSame: isSame && !facts.length, declared };
   };
 
   const describeChange = (standard, from, to, before, after) => {
@@ -331,13 +333,13 @@
     const examples = [from.get(shown), to.get(shown)];
     body.append(make("div", { className: "optabs-pair-sides" },
       makeSide(group, pair[0], examples[0], examples[1]), makeSide(group, pair[1], examples[1], examples[0])));
-    const { facts, declared } = readTables(group.root.parentElement, pair);
+    const { facts, isSame, declared } = readTables(group.root.parentElement, pair);
     const names = pair.map((key) => group.tabs.find((tab) => tab.dataset.framework === key).firstChild.textContent);
     if (facts.length) {
       const head = make("tr", {}, ...[...names, "Change"].map((name) => make("th", { scope: "col" }, name)));
       const table = make("table", { className: "optabs-table" }, make("thead", {}, head), make("tbody", {}, ...facts));
       body.append(make("div", { className: "optabs-scroll" }, table));
-    } else {
+    } else if (isSame) {
       body.append(make("p", {}, "No argument has another name or default in the mapping."));
     }
     const apart = readApart(group.root.parentElement, pair);

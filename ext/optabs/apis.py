@@ -155,8 +155,13 @@ def makes_call(op: Op, variant: Variant) -> bool:
         or variant.not_synthesised
     ):
         return False
-    by_hand = [variant.find_example(case.id) is not None for case in op.cases]
-    return None not in variant.examples and not (by_hand and all(by_hand))
+    return not is_by_hand(op, variant)
+
+
+def is_by_hand(op: Op, variant: Variant) -> bool:
+    """Whether examples stand in for the call in every case; of those no gradient is made."""
+    cases = [case.id for case in op.cases if not case.gradient]
+    return None in variant.examples or (bool(cases) and variant.examples.keys() >= {*cases})
 
 
 def _list_facts(facts: Facts, ops: Iterable[Op]) -> Iterator[tuple[Op, Variant, ApiFact]]:

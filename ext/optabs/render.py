@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from optabs.apis import ApiFact, describe_missing, find_argument_problems
+from optabs.apis import (
+    ApiFact,
+    Signature,
+    describe_missing,
+    find_argument_problems,
+    is_by_hand,
+)
 from optabs.catalog.model import LONE_RESULT, Case, Op, Variant
 from optabs.compare import Comparison
 from optabs.frameworks import Registry
@@ -105,9 +112,14 @@ def list_arguments(op: Op, keys: list[str], report: Report) -> list[Context]:
     for key in keys:
         variant = op.variants[key]
         fact = report.apis.get((key, variant.api or ""))
-        signature = (*((fact and fact.called) or ()), *((fact and fact.parameters) or ()))
-        defaults = {each.name: each.default for each in signature}
-        for row in list_mapping(op, variant):
+        mapping = list_mapping(op, variant, fact)
+        packed = Counter(row["framework"] for row in mapping)
+        defaults = {
+            each.name: each.default
+            for each in _list_signature(fact)
+            if packed[each.name] == 1  # what several arguments share is the default of none
+        }
+        for row in mapping:
             name = row["standard"] or f"+{row['framework']}"
             rows.setdefault(name, {})[key] = {
                 "name": row["framework"],
@@ -200,7 +212,7 @@ def make_tab_context(
         else None,
         "api_exists": fact.exists if fact else None,
         "api_note": _describe_api(op, variant, fact, registry),
-        "mapping": list_mapping(op, variant),
+        "mapping": list_mapping(op, variant, fact),
         "runs": _list_runs(judgements),
         "history": _list_history(judgements),
         "reason": whole.reason if whole and not variant.faults else "",
@@ -300,17 +312,21 @@ def make_anchor(*parts: str) -> str:
     return "-".join("".join(c if c.isalnum() else "-" for c in part.lower()) for part in parts)
 
 
-def list_mapping(op: Op, variant: Variant) -> list[dict[str, str | None]]:
+def list_mapping(op: Op, variant: Variant, fact: ApiFact | None) -> list[dict[str, str | None]]:
     """Return how each standard argument is passed, and what is passed in addition.
 
-    Where a macro or an example stands in for the call, only what the entry says of an argument.
+    Where a macro or examples stand in for the call, nothing says that an argument which the entry
+    does not name goes by its standard name, unless the signature has that name.
     """
     if variant.unsupported is not None:
         return []
-    is_call = variant.api and not variant.macro_template and None not in variant.examples
+    said = {*variant.args}
+    if variant.api and not variant.macro_template:
+        by_hand = is_by_hand(op, variant)
+        said |= {each.name for each in (_list_signature(fact) if by_hand else op.parameters)}
     rows: list[dict[str, str | None]] = []
     for number, parameter in enumerate(op.parameters):
-        if not is_call and parameter.name not in variant.args:
+        if parameter.name not in said:
             continue
         target = variant.args.get(parameter.name, parameter.name)
         if variant.pack_to_tuple and number:
@@ -324,6 +340,11 @@ def list_mapping(op: Op, variant: Variant) -> list[dict[str, str | None]]:
         for name, value in variant.inject_args.items()
     ]
     return rows
+
+
+def _list_signature(fact: ApiFact | None) -> Signature:
+    """Return the parameters of an API as far as they are known, those of its calls first."""
+    return (*((fact and fact.called) or ()), *((fact and fact.parameters) or ()))
 
 
 def _describe_api(op: Op, variant: Variant, fact: ApiFact | None, registry: Registry) -> str:

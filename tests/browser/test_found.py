@@ -48,6 +48,18 @@ def test_op_comes_before_the_apis_that_are_called_so(open_page):
     assert "ops/add.html" in first.get_attribute("href")
 
 
+@pytest.mark.parametrize("text", ["x.undulation", "a.b.Undulation_", "x.undulation(0, 1)"])
+def test_name_of_a_method_leads_to_the_op_that_is_called_so(open_page, text):
+    first = search(open_page, text).locator("ul.search a").first
+    assert first.inner_text() == "undulation"
+    assert "ops/wave.html" in first.get_attribute("href")
+
+
+def test_part_of_a_name_is_not_what_a_method_is_called(open_page):
+    links = search(open_page, "x.undul").locator("ul.search a")
+    assert "undulation" not in links.all_inner_texts()
+
+
 def test_page_of_no_address_leads_on(open_page, address):
     page = open_page("404.html")
     page.evaluate("history.replaceState(null, '', '/a/b/c')")

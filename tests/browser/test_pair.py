@@ -52,6 +52,11 @@ def test_changes_of_arguments_are_told(open_page):
     assert rows[2].locator("td").all_text_contents() == ["dropped", "mode", "added"]
 
 
+def test_nothing_is_said_of_arguments_where_a_mapping_names_none(open_page):
+    page = open_page("ops/sine.html?from=fake&to=fake_two")
+    assert "No argument" not in page.locator(".optabs-pair-body").inner_text()
+
+
 def test_differences_of_results_are_told(open_page):
     page = open_page("ops/add.html?from=fake&to=fake_two")
     text = page.locator(".optabs-pair-body").inner_text()

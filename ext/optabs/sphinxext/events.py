@@ -401,7 +401,7 @@ def on_html_collect_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], st
 def on_html_page_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, object], doctree: object
 ) -> None:
-    """Give our style and script to pages of ops and of all ops; the style to lists of them."""
+    """Give our style and scripts to pages of ops and of all ops, to lists and to the search."""
     data = app.env.domains["op"].data
     pages = ChainMap(data["claims"], data["overviews"])
     needs_script = pagename in pages or (app.builder.name == "singlehtml" and pages)
@@ -410,6 +410,8 @@ def on_html_page_context(
         app.add_css_file("optabs.css")
     if needs_script:
         app.add_js_file("optabs.js")
+    if pagename == "search":
+        app.add_js_file("optabs-search.js")
 
 
 def on_build_finished(app: Sphinx, exception: Exception | None) -> None:
