@@ -1,6 +1,7 @@
 /* The search knows the names of ops and APIs, not those of methods: whoever types `x.view(4, -1)`, and
    nothing ends in `x.view`, is first shown what is called `view`. */
 document.addEventListener("DOMContentLoaded", () => {
+  if (typeof Search === "undefined" || !Search._performSearch) return; // another search
   const search = Search._performSearch;
   const isCalled = (name) => ([, full]) => `.${full.toLowerCase()}`.endsWith(`.${name}`);
 
