@@ -314,6 +314,28 @@ def test_lines_that_are_added_are_looked_at_one_by_one(site: Any, exported: Path
     assert [file.name for file in (site.folder / "evidence").iterdir()] == ["fake-cuda.jsonl"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"framework": "faked"}, "there is no framework 'faked'"),
+        ({"device": "tpu"}, "has no device 'tpu'"),
+        ({"ran_at": "2999-01-02T03:04:05Z"}, "it bears a time to come"),
+    ],
+)
+def test_what_no_machine_can_have_made_is_refused_without_being_added(
+    site: Any, added: Path, changes: dict[str, Any], message: str
+) -> None:
+    """A file can be committed by hand, too."""
+    change_line(added, 0, change_record(**changes))
+    done = site.run("verify", "--device", "cuda")
+    assert (done.returncode, count(done, "verified"), count(done, "not run")) == (1, 1, 1)
+    assert "evidence/fake-cuda.jsonl:" in done.stderr
+    assert message in done.stderr
+    assert count(site.run("evidence", "list"), "refused") == 1
+    assert site.run("evidence", "add", added).returncode == 2
+    assert "1 removed, 1 left" in site.run("evidence", "prune").stdout
+
+
 def test_a_file_that_is_not_there_is_named(site: Any) -> None:
     done = site.run("evidence", "add", "nowhere.jsonl")
     assert done.returncode == 1

@@ -15,9 +15,8 @@ from optabs.evidence import (
     Evidence,
     Line,
     hide_folders,
-    is_future,
-    read_evidence,
     read_file,
+    refuse_lines,
     write_lines,
 )
 from optabs.export import replace_file
@@ -66,7 +65,7 @@ def add_files(files: Iterable[Path], project: Project, registry: Registry) -> Ad
     Raises:
         OptabsError: the folder has lines that are not believed, or cannot be written.
     """
-    present = read_evidence(project.evidence, project.root)
+    present = project.read_evidence(registry)
     if present.faults:
         faults = "\n".join(map(str, present.faults))
         raise OptabsError(
@@ -78,13 +77,10 @@ def add_files(files: Iterable[Path], project: Project, registry: Registry) -> Ad
         _take_newer(newest, line)
     addition = Addition()
     for file in files:
-        found = read_file(file, project.root)
+        found = refuse_lines(read_file(file, project.root), registry)
         addition.refused += found.faults
         for line in found.lines:
-            if reason := _refuse(line, registry):
-                fault = Fault(line.place, "refused-evidence", f"{line.name}: {reason}")
-                addition.refused.append(fault)
-            elif _take_newer(newest, line):
+            if _take_newer(newest, line):
                 addition.added += 1
             else:
                 addition.kept += 1
@@ -99,17 +95,6 @@ def _take_newer(newest: dict[tuple[str, ...], Line], line: Line) -> bool:
         return False
     newest[line.key] = line
     return True
-
-
-def _refuse(line: Line, registry: Registry) -> str:
-    framework = registry.frameworks.get(line.record.framework)
-    if framework is None:
-        return f"there is no framework {line.record.framework!r}"
-    if line.record.device not in framework.devices:
-        return f"{framework.label} has no device {line.record.device!r}"
-    if is_future(line):
-        return f"it bears a time to come, {line.record.ran_at}"
-    return ""
 
 
 def _write_folder(folder: Path, lines: Iterable[Line]) -> None:

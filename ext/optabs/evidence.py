@@ -17,6 +17,7 @@ from itertools import groupby
 from pathlib import Path
 
 from optabs.errors import Fault, Place
+from optabs.frameworks import Registry
 from optabs.records import Outcome, Record, dump_json, hash_parts
 from optabs.run.targets import Target
 
@@ -101,9 +102,10 @@ def find_public(version: str) -> str:
     return version.partition("+")[0]
 
 
-def read_evidence(folder: Path, root: Path) -> Evidence:
+def read_evidence(folder: Path, root: Path, registry: Registry) -> Evidence:
     """Read every file of a folder; a folder that is not there holds nothing."""
-    found = [read_file(file, root) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+    files = sorted(folder.glob(f"*{SUFFIX}"))
+    found = [refuse_lines(read_file(file, root), registry) for file in files]
     return Evidence(
         tuple(line for each in found for line in each.lines),
         tuple(fault for each in found for fault in each.faults),
@@ -158,7 +160,29 @@ def _read_line(text: bytes) -> Line:
     return Line(record, method)
 
 
-def is_future(line: Line) -> bool:
+def refuse_lines(found: Evidence, registry: Registry) -> Evidence:
+    """Return evidence with those lines among its faults that no machine can have made by now."""
+    lines, faults = [], [*found.faults]
+    for line in found.lines:
+        if reason := _refuse(line, registry):
+            faults.append(Fault(line.place, "refused-evidence", f"{line.name}: {reason}"))
+        else:
+            lines.append(line)
+    return Evidence(tuple(lines), tuple(sorted(faults)))
+
+
+def _refuse(line: Line, registry: Registry) -> str:
+    framework = registry.frameworks.get(line.record.framework)
+    if framework is None:
+        return f"there is no framework {line.record.framework!r}"
+    if line.record.device not in framework.devices:
+        return f"{framework.label} has no device {line.record.device!r}"
+    if _is_future(line):
+        return f"it bears a time to come, {line.record.ran_at}"
+    return ""
+
+
+def _is_future(line: Line) -> bool:
     """Whether a line bears a time that is still to come (a day is allowed for wrong clocks)."""
     ran_at = datetime.strptime(line.record.ran_at, _TIME).replace(tzinfo=UTC)
     return (ran_at - datetime.now(UTC)).days >= 1

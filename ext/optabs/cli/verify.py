@@ -162,7 +162,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     reference = find_reference(registry, project.cache)
     fresh = bool(arguments.fresh or arguments.repeat or arguments.isolate)
     options = Options(tuple(arguments.device), arguments.time_limit, fresh)
-    evidence = project.read_evidence()
+    evidence = project.read_evidence(registry)
     narrowing = _Narrowing(arguments.op, selected if arguments.framework else None)
     entries: list[Entry] = []
     with Ledger(project.ledger) as ledger, WarmWorkers() as warm:
