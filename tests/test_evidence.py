@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 from collections.abc import Callable
@@ -43,7 +44,7 @@ variants:
 """
 RECORD = Record(
     *("key", "claim", "Sin", "plain", "fake", "cuda", Outcome.OK, {"result": {"text": "a\u2028b"}}),
-    *("out\ud800", "", None, 0.1, 60.0, "1.0+cu128", "3.12.1", "Fake GPU", "highest"),
+    *("out", "", None, 0.1, 60.0, "1.0+cu128", "3.12.1", "Fake GPU", "highest"),
     "2026-01-02T03:04:05Z",
 )
 LINE = Line(RECORD, "method")
@@ -101,7 +102,6 @@ def test_a_line_comes_back_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "some.jsonl"
     file.write_bytes(write_lines([LINE]))
     (found,) = read_file(file, tmp_path).lines
-    # A lone surrogate has no place in a file of text, but it has one in JSON.
     assert found.record == RECORD
     assert (found.method, str(found.place)) == ("method", "some.jsonl:1:1")
     assert write_lines([found]) == file.read_bytes()
@@ -124,6 +124,14 @@ def _rewrite(**changes: Any) -> bytes:
     return json.dumps({key: value for key, value in data.items() if value != "absent"}).encode()
 
 
+def _write(**changes: Any) -> bytes:
+    return write_lines([replace(LINE, record=replace(RECORD, **changes))])
+
+
+def _nest(levels: int) -> Any:
+    return {"items": [_nest(levels - 1)]} if levels else {"text": ""}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -140,6 +148,13 @@ def _rewrite(**changes: Any) -> bytes:
         (write_lines([replace(LINE, record=replace(RECORD, device="../x"))]), "and device"),
         (write_lines([replace(LINE, record=replace(RECORD, framework="/x"))]), "and device"),
         (write_lines([replace(LINE, record=replace(RECORD, seconds="1"))]), "no record that"),  # type: ignore[arg-type]
+        (_write(seconds=math.nan), "no record that"),
+        (_write(time_limit=-1.0), "no record that"),
+        (_write(results={"result": _nest(60)}), "no record that"),
+        (_write(ran_at="2026-9-02T03:04:05Z"), "no record that"),
+        (_write(stdout="half \ud800"), "half a character"),
+        (_write(device_name="A GPU\n\x1b[2K"), "control characters"),
+        (_write(case="a\nb"), "control characters"),
         (
             write_lines([replace(LINE, record=replace(RECORD, outcome=Outcome.UNAVAILABLE))]),
             "proves nothing",

@@ -147,17 +147,32 @@ def _read_line(text: bytes) -> Line:
         raise _NotBelieved("the line holds no record with its `method`")
     if data.pop("hash", None) != hash_parts(data):
         raise _NotBelieved("the line does not match its own hash: it has been changed")
+    if re.search(rb"\\u[dD]", text) and not _is_whole(data):
+        raise _NotBelieved("the line holds half a character, which no page can show")
     method = data.pop("method")
     try:
         record = Record.from_json(dump_json(data))
-        datetime.strptime(record.ran_at, _TIME)
+        if datetime.strptime(record.ran_at, _TIME).isoformat() + "Z" != record.ran_at:
+            raise ValueError("times are compared as texts, so all must be written alike")
     except (ValueError, KeyError, TypeError):
         raise _NotBelieved("the line holds no record that this version of Optabs reads") from None
     if not re.fullmatch(r"\w+", record.framework) or not re.fullmatch(r"\w+", record.device):
         raise _NotBelieved("the line names no framework and device")  # and they name its file
+    names = (record.operation, record.case, record.framework_version, record.python_version)
+    if not "".join((*names, record.device_name, record.drivers)).isprintable():
+        raise _NotBelieved("a name in the line holds line breaks or control characters")
     if record.outcome is Outcome.UNAVAILABLE:
         raise _NotBelieved("nothing was run, so the line proves nothing")
     return Line(record, method)
+
+
+def _is_whole(data: object) -> bool:
+    """Whether UTF-8 can hold all texts; workers write no others."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def refuse_lines(found: Evidence, registry: Registry) -> Evidence:
