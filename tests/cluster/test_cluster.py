@@ -11,14 +11,16 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from optabs.run.cluster.connection import ask_workers
+from optabs.run.cluster.worker import ShareService
 
-from .conftest import FAKE, find_port, run_process, wait_for, write_ops
+from .conftest import FAKE, MACHINE, find_port, run_process, wait_for, write_ops
 
 CPU_AND_CUDA = 2
 WAIT = """\
@@ -434,6 +436,41 @@ def test_a_machine_that_falls_silent_is_given_up(
     assert re.search(r"gpu\d has left the cluster; gpu\d goes on", errors)
     assert stopped.join() == 1
     assert "is gone, or has given this machine up" in stopped.output
+
+
+def test_targets_are_looked_for_by_one_share_at_a_time():
+    """Adapters are parsed for it, which CPython 3.11 cannot do in two threads at once."""
+    both, met = threading.Barrier(2), []
+
+    def find():
+        with suppress(threading.BrokenBarrierError):
+            met.append(both.wait(1))
+        return []
+
+    service = ShareService(find, {}, print)
+    threads = [threading.Thread(target=service.make_batch, args=({}, ())) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert met == []
+
+
+def test_what_a_machine_trips_over_is_told(cluster, build_project, start_machine):
+    write_ops(build_project.ops, 1)
+    code = """
+        import runpy, sys
+        from optabs.run.cluster.worker import ShareService
+        def fail(*_): raise SystemError("it tripped")
+        ShareService.make_batch = fail
+        sys.argv[0] = sys.argv.pop(1)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        """
+    command = [sys.executable, "-c", textwrap.dedent(code), *MACHINE[1:]]
+    machine = start_machine("gpu1", cluster.address, command, CUDA_FAKE="1")
+    machine.wait_for("gpu1 has joined")
+    done, _ = verify(build_project, "--scheduler", cluster.address, "--device", "cuda")
+    assert "gpu1 failed: SystemError: it tripped, and no other machine" in done.stdout
 
 
 # --- encryption -----------------------------------------------------------------------------------
