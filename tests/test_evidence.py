@@ -358,6 +358,23 @@ def test_a_file_that_is_not_there_is_named(site: Any) -> None:
     assert not (site.folder / "evidence").exists()
 
 
+def test_a_file_without_a_line_is_named(site: Any) -> None:
+    """So `verify --export` leaves it where nothing could be run."""
+    site.write("./found.jsonl", "")
+    done = site.run("evidence", "add", "found.jsonl")
+    assert done.returncode == 1
+    assert "found.jsonl:1:1: empty holds no line" in done.stderr
+
+
+def test_of_lines_that_are_added_those_count_that_stay(site: Any, exported: Path) -> None:
+    first, _ = read_file(exported, exported.parent).lines
+    days = ("2026-01-01", "2026-03-01", "2026-02-01")
+    lines = [change_record(ran_at=f"{day}T00:00:00Z")(first) for day in days]
+    exported.write_bytes(b"".join(write_lines([line]) for line in lines))
+    done = site.run("evidence", "add", exported)
+    assert done.stdout == "optabs: 1 added, 2 kept (as new a line is there already), 0 refused\n"
+
+
 def test_evidence_that_a_run_here_contradicts_is_named(site: Any) -> None:
     site.run("verify", "--framework", "fake", "--export", "own.jsonl")
     forged = site.folder / "own.jsonl"

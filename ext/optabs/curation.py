@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 
-from optabs.errors import Fault, OptabsError
+from optabs.errors import Fault, OptabsError, Place
 from optabs.evidence import (
     SUFFIX,
     Evidence,
@@ -75,26 +75,28 @@ def add_files(files: Iterable[Path], project: Project, registry: Registry) -> Ad
     newest: dict[tuple[str, ...], Line] = {}
     for line in present.lines:
         _take_newer(newest, line)
+    before, believed = dict(newest), 0
     addition = Addition()
     for file in files:
         found = refuse_lines(read_file(file, project.root), registry)
         addition.refused += found.faults
+        if found == Evidence():
+            hint = "the device may not have been there: see what `optabs verify` said of it"
+            addition.refused.append(Fault(Place(str(file)), "empty", "holds no line", hint))
+        believed += len(found.lines)
         for line in found.lines:
-            if _take_newer(newest, line):
-                addition.added += 1
-            else:
-                addition.kept += 1
+            _take_newer(newest, line)
+    addition.added = sum(line is not before.get(key) for key, line in newest.items())
+    addition.kept = believed - addition.added
     if addition.added:
         _write_folder(project.evidence, newest.values())
     return addition
 
 
-def _take_newer(newest: dict[tuple[str, ...], Line], line: Line) -> bool:
+def _take_newer(newest: dict[tuple[str, ...], Line], line: Line) -> None:
     known = newest.get(line.key)
-    if known is not None and known.record.ran_at >= line.record.ran_at:
-        return False
-    newest[line.key] = line
-    return True
+    if known is None or known.record.ran_at < line.record.ran_at:
+        newest[line.key] = line
 
 
 def _write_folder(folder: Path, lines: Iterable[Line]) -> None:
