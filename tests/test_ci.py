@@ -293,7 +293,11 @@ def test_an_open_pull_request_is_brought_up_to_date(checkout: Checkout) -> None:
     checkout.run(".ci/evidence", "cpu", file)
     checkout.answer(pr_list="12")
     assert checkout.run(".ci/evidence-pull-request", file).returncode == 0
-    assert checkout.read_log()[-1]["words"][:3] == ["pr", "edit", "evidence"]
+    asked, posted = checkout.read_log()
+    assert "select(.isCrossRepository | not)" in asked["words"][-1]  # none of a fork
+    assert posted["words"][:2] == ["api", "--silent"]
+    assert posted["words"][2:5] == ["--method", "PATCH", "repos/{owner}/{repo}/pulls/12"]
+    assert "evidence/fake-cpu.jsonl: 2 current" in posted["body"]
 
 
 def test_what_failed_is_evidence_too(checkout: Checkout) -> None:
