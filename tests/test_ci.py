@@ -233,6 +233,7 @@ def test_a_comment_says_what_got_worse(checkout: Checkout, found: Path) -> None:
     assert posted["words"][3:5] == ["POST", "repos/o/r/issues/7/comments"]
     assert posted["body"].startswith(f"{MARK}\n### Optabs: 1 op, 1 got worse, 1 changed")
     assert "Newly differs (1)" in posted["body"]
+    assert posted["body"].endswith("\nThis is of the commit abc.\n")
 
 
 def test_the_comment_that_is_there_is_replaced(checkout: Checkout, found: Path) -> None:
