@@ -156,7 +156,9 @@ def test_what_git_refuses_is_told(
 ) -> None:
     monkeypatch.chdir(repository.folder)
     assert main(["changed", "nowhere"]) == 2
-    assert "nowhere" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "nowhere" in errors
+    assert "git fetch --unshallow" in errors
     repository.run("switch", "--orphan", "alone")
     repository.write("ops/abs.yaml")
     repository.commit()
@@ -165,7 +167,9 @@ def test_what_git_refuses_is_told(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert main(["changed", "main"]) == 2
-    assert "not a git repository" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "not a git repository" in errors
+    assert errors.endswith("\nrun it in a clone of the repository\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["changed", "main"]) == 2
     assert "git is not installed" in capsys.readouterr().err

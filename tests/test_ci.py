@@ -233,6 +233,7 @@ def test_a_comment_says_what_got_worse(checkout: Checkout, found: Path) -> None:
     assert posted["words"][3:5] == ["POST", "repos/o/r/issues/7/comments"]
     assert posted["body"].startswith(f"{MARK}\n### Optabs: 1 op, 1 got worse, 1 changed")
     assert "Newly differs (1)" in posted["body"]
+    assert posted["body"].endswith("\nThis is of the commit abc.\n")
 
 
 def test_the_comment_that_is_there_is_replaced(checkout: Checkout, found: Path) -> None:
@@ -293,7 +294,11 @@ def test_an_open_pull_request_is_brought_up_to_date(checkout: Checkout) -> None:
     checkout.run(".ci/evidence", "cpu", file)
     checkout.answer(pr_list="12")
     assert checkout.run(".ci/evidence-pull-request", file).returncode == 0
-    assert checkout.read_log()[-1]["words"][:3] == ["pr", "edit", "evidence"]
+    asked, posted = checkout.read_log()
+    assert "select(.isCrossRepository | not)" in asked["words"][-1]  # none of a fork
+    assert posted["words"][:2] == ["api", "--silent"]
+    assert posted["words"][2:5] == ["--method", "PATCH", "repos/{owner}/{repo}/pulls/12"]
+    assert "evidence/fake-cpu.jsonl: 2 current" in posted["body"]
 
 
 def test_what_failed_is_evidence_too(checkout: Checkout) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from optabs.export import replace_file
 from optabs.version import __version__
 
 ADD = """
@@ -174,7 +177,9 @@ def test_an_unknown_device_is_refused(site: Any) -> None:
 def test_a_device_that_this_machine_lacks_is_told(site: Any) -> None:
     done = site.run("verify", "--device", "metal")
     assert "Traceback" not in done.stderr
+    assert "optabs: not run: no framework that is installed here has a metal device" in done.stdout
     assert "0 verified" in done.stdout
+    assert "not run: no framework" not in site.run("verify", "--device", "cpu").stdout
 
 
 def test_a_path_that_is_not_there_is_refused(site: Any) -> None:
@@ -193,14 +198,15 @@ def test_an_empty_catalogue_is_refused(project: Callable[..., Any], tmp_path: Pa
 def test_a_time_limit_that_is_none_is_refused(site: Any, limit: str) -> None:
     done = site.run("verify", f"--time-limit={limit}")
     assert_refused(done, "--time-limit")
-    assert "seconds" in done.stderr or "invalid" in done.stderr
+    assert f"{limit!r} is no number of seconds above 0" in done.stderr
 
 
 def test_a_python_that_is_none_is_refused(site: Any, tmp_path: Path) -> None:
     missing = tmp_path / "no python"
     assert_refused(site.run("verify", "--python", missing), str(missing))
     missing.write_text("text")
-    assert_refused(site.run("verify", "--python", missing), str(missing))
+    assert_refused(site.run("verify", "--python", missing), f"{missing}", ": Permission denied\n")
+    assert_refused(site.run("verify", "--python", "/bin/echo"), "answers as no Python does")
 
 
 def test_a_python_may_be_named_relatively(site: Any, environments: Path) -> None:
@@ -241,6 +247,48 @@ def test_an_export_that_cannot_be_written_is_told(site: Any) -> None:
     (site.folder / "file").write_text("")
     assert_refused(site.run("verify", "--json", "file/export.json"), "file/export.json")
     assert_refused(site.run("verify", "--json", "ops"), "ops")
+    assert_refused(site.run("verify", "--json", ""), "cannot write .: Is a directory")
+    assert_refused(site.run("verify", "--export", "/"), "cannot write /: Is a directory")
+
+
+def test_an_export_that_is_cut_short_leaves_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a disk that is full."""
+    old, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            replace_file(tmp_path / "new.json", b"0" * 20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (old, resource.RLIM_INFINITY))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+@pytest.mark.parametrize("unbuffered", ["1", None])
+def test_output_to_a_full_disk_is_told(site: Any, unbuffered: str | None) -> None:
+    with open("/dev/full", "w") as full:
+        process = subprocess.Popen(
+            **site.prepare(["verify"], PYTHONUNBUFFERED=unbuffered),
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "optabs: the disk is full" in errors
+    assert "Traceback" not in errors
+    assert "Exception" not in errors
+
+
+def test_an_older_python_is_told(site: Any) -> None:
+    older = [
+        sys.executable,
+        "-c",
+        "import sys; sys.version_info = (3, 10, 1)\nimport optabs.__main__",
+    ]
+    done = subprocess.run(**{**site.prepare([]), "args": older}, capture_output=True, check=False)
+    assert_refused(done, "is Python 3.10.1, too old for Optabs", "3.11 or newer", "--python")
 
 
 def test_a_working_folder_that_is_gone_is_told(site: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 from collections.abc import Callable
@@ -43,7 +44,7 @@ variants:
 """
 RECORD = Record(
     *("key", "claim", "Sin", "plain", "fake", "cuda", Outcome.OK, {"result": {"text": "a\u2028b"}}),
-    *("out\ud800", "", None, 0.1, 60.0, "1.0+cu128", "3.12.1", "Fake GPU", "highest"),
+    *("out", "", None, 0.1, 60.0, "1.0+cu128", "3.12.1", "Fake GPU", "highest"),
     "2026-01-02T03:04:05Z",
 )
 LINE = Line(RECORD, "method")
@@ -101,7 +102,6 @@ def test_a_line_comes_back_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "some.jsonl"
     file.write_bytes(write_lines([LINE]))
     (found,) = read_file(file, tmp_path).lines
-    # A lone surrogate has no place in a file of text, but it has one in JSON.
     assert found.record == RECORD
     assert (found.method, str(found.place)) == ("method", "some.jsonl:1:1")
     assert write_lines([found]) == file.read_bytes()
@@ -124,6 +124,14 @@ def _rewrite(**changes: Any) -> bytes:
     return json.dumps({key: value for key, value in data.items() if value != "absent"}).encode()
 
 
+def _write(**changes: Any) -> bytes:
+    return write_lines([replace(LINE, record=replace(RECORD, **changes))])
+
+
+def _nest(levels: int) -> Any:
+    return {"items": [_nest(levels - 1)]} if levels else {"text": ""}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -140,6 +148,13 @@ def _rewrite(**changes: Any) -> bytes:
         (write_lines([replace(LINE, record=replace(RECORD, device="../x"))]), "and device"),
         (write_lines([replace(LINE, record=replace(RECORD, framework="/x"))]), "and device"),
         (write_lines([replace(LINE, record=replace(RECORD, seconds="1"))]), "no record that"),  # type: ignore[arg-type]
+        (_write(seconds=math.nan), "no record that"),
+        (_write(time_limit=-1.0), "no record that"),
+        (_write(results={"result": _nest(60)}), "no record that"),
+        (_write(ran_at="2026-9-02T03:04:05Z"), "no record that"),
+        (_write(stdout="half \ud800"), "half a character"),
+        (_write(device_name="A GPU\n\x1b[2K"), "control characters"),
+        (_write(case="a\nb"), "control characters"),
         (
             write_lines([replace(LINE, record=replace(RECORD, outcome=Outcome.UNAVAILABLE))]),
             "proves nothing",
@@ -314,11 +329,50 @@ def test_lines_that_are_added_are_looked_at_one_by_one(site: Any, exported: Path
     assert [file.name for file in (site.folder / "evidence").iterdir()] == ["fake-cuda.jsonl"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"framework": "faked"}, "there is no framework 'faked'"),
+        ({"device": "tpu"}, "has no device 'tpu'"),
+        ({"ran_at": "2999-01-02T03:04:05Z"}, "it bears a time to come"),
+    ],
+)
+def test_what_no_machine_can_have_made_is_refused_without_being_added(
+    site: Any, added: Path, changes: dict[str, Any], message: str
+) -> None:
+    """A file can be committed by hand, too."""
+    change_line(added, 0, change_record(**changes))
+    done = site.run("verify", "--device", "cuda")
+    assert (done.returncode, count(done, "verified"), count(done, "not run")) == (1, 1, 1)
+    assert "evidence/fake-cuda.jsonl:" in done.stderr
+    assert message in done.stderr
+    assert count(site.run("evidence", "list"), "refused") == 1
+    assert site.run("evidence", "add", added).returncode == 2
+    assert "1 removed, 1 left" in site.run("evidence", "prune").stdout
+
+
 def test_a_file_that_is_not_there_is_named(site: Any) -> None:
     done = site.run("evidence", "add", "nowhere.jsonl")
     assert done.returncode == 1
     assert "nowhere.jsonl:1:1: unreadable" in done.stderr
     assert not (site.folder / "evidence").exists()
+
+
+def test_a_file_without_a_line_is_named(site: Any) -> None:
+    """So `verify --export` leaves it where nothing could be run."""
+    site.write("./found.jsonl", "")
+    done = site.run("evidence", "add", "found.jsonl")
+    assert done.returncode == 1
+    assert "found.jsonl:1:1: empty holds no line" in done.stderr
+
+
+def test_of_lines_that_are_added_those_count_that_stay(site: Any, exported: Path) -> None:
+    first, _ = read_file(exported, exported.parent).lines
+    days = ("2026-01-01", "2026-03-01", "2026-02-01")
+    lines = [change_record(ran_at=f"{day}T00:00:00Z")(first) for day in days]
+    exported.write_bytes(b"".join(write_lines([line]) for line in lines))
+    done = site.run("evidence", "add", exported)
+    assert done.stdout == "optabs: 1 added, 2 kept (as new a line is there already), 0 refused\n"
 
 
 def test_evidence_that_a_run_here_contradicts_is_named(site: Any) -> None:

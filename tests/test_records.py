@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -102,6 +103,10 @@ def change(**values: Any) -> str:
         change(results="x"),
         change(seconds="1"),
         change(seconds=True),
+        change(seconds=-1),
+        change(seconds=math.inf),
+        change(seconds=10**400),
+        change(time_limit=math.nan),
         change(time_limit=None),
         change(error="text"),
         change(error={"type": "E"}),

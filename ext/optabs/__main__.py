@@ -2,6 +2,15 @@
 
 import sys
 
+if sys.version_info < (3, 11):  # noqa: UP036 - a checkout is run by any Python
+    version = ".".join(map(str, sys.version_info[:3]))
+    print(f"optabs: {sys.executable} is Python {version}, too old for Optabs", file=sys.stderr)
+    print(
+        "run Optabs with 3.11 or newer; the interpreter with the framework may be older: --python",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
 try:
     from optabs.cli import main
 

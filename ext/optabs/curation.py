@@ -9,15 +9,14 @@ from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 
-from optabs.errors import Fault, OptabsError
+from optabs.errors import Fault, OptabsError, Place
 from optabs.evidence import (
     SUFFIX,
     Evidence,
     Line,
     hide_folders,
-    is_future,
-    read_evidence,
     read_file,
+    refuse_lines,
     write_lines,
 )
 from optabs.export import replace_file
@@ -66,7 +65,7 @@ def add_files(files: Iterable[Path], project: Project, registry: Registry) -> Ad
     Raises:
         OptabsError: the folder has lines that are not believed, or cannot be written.
     """
-    present = read_evidence(project.evidence, project.root)
+    present = project.read_evidence(registry)
     if present.faults:
         faults = "\n".join(map(str, present.faults))
         raise OptabsError(
@@ -76,40 +75,28 @@ def add_files(files: Iterable[Path], project: Project, registry: Registry) -> Ad
     newest: dict[tuple[str, ...], Line] = {}
     for line in present.lines:
         _take_newer(newest, line)
+    before, believed = dict(newest), 0
     addition = Addition()
     for file in files:
-        found = read_file(file, project.root)
+        found = refuse_lines(read_file(file, project.root), registry)
         addition.refused += found.faults
+        if found == Evidence():
+            hint = "the device may not have been there: see what `optabs verify` said of it"
+            addition.refused.append(Fault(Place(str(file)), "empty", "holds no line", hint))
+        believed += len(found.lines)
         for line in found.lines:
-            if reason := _refuse(line, registry):
-                fault = Fault(line.place, "refused-evidence", f"{line.name}: {reason}")
-                addition.refused.append(fault)
-            elif _take_newer(newest, line):
-                addition.added += 1
-            else:
-                addition.kept += 1
+            _take_newer(newest, line)
+    addition.added = sum(line is not before.get(key) for key, line in newest.items())
+    addition.kept = believed - addition.added
     if addition.added:
         _write_folder(project.evidence, newest.values())
     return addition
 
 
-def _take_newer(newest: dict[tuple[str, ...], Line], line: Line) -> bool:
+def _take_newer(newest: dict[tuple[str, ...], Line], line: Line) -> None:
     known = newest.get(line.key)
-    if known is not None and known.record.ran_at >= line.record.ran_at:
-        return False
-    newest[line.key] = line
-    return True
-
-
-def _refuse(line: Line, registry: Registry) -> str:
-    framework = registry.frameworks.get(line.record.framework)
-    if framework is None:
-        return f"there is no framework {line.record.framework!r}"
-    if line.record.device not in framework.devices:
-        return f"{framework.label} has no device {line.record.device!r}"
-    if is_future(line):
-        return f"it bears a time to come, {line.record.ran_at}"
-    return ""
+    if known is None or known.record.ran_at < line.record.ran_at:
+        newest[line.key] = line
 
 
 def _write_folder(folder: Path, lines: Iterable[Line]) -> None:

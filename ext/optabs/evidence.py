@@ -17,6 +17,7 @@ from itertools import groupby
 from pathlib import Path
 
 from optabs.errors import Fault, Place
+from optabs.frameworks import Registry
 from optabs.records import Outcome, Record, dump_json, hash_parts
 from optabs.run.targets import Target
 
@@ -101,9 +102,10 @@ def find_public(version: str) -> str:
     return version.partition("+")[0]
 
 
-def read_evidence(folder: Path, root: Path) -> Evidence:
+def read_evidence(folder: Path, root: Path, registry: Registry) -> Evidence:
     """Read every file of a folder; a folder that is not there holds nothing."""
-    found = [read_file(file, root) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+    files = sorted(folder.glob(f"*{SUFFIX}"))
+    found = [refuse_lines(read_file(file, root), registry) for file in files]
     return Evidence(
         tuple(line for each in found for line in each.lines),
         tuple(fault for each in found for fault in each.faults),
@@ -145,20 +147,57 @@ def _read_line(text: bytes) -> Line:
         raise _NotBelieved("the line holds no record with its `method`")
     if data.pop("hash", None) != hash_parts(data):
         raise _NotBelieved("the line does not match its own hash: it has been changed")
+    if re.search(rb"\\u[dD]", text) and not _is_whole(data):
+        raise _NotBelieved("the line holds half a character, which no page can show")
     method = data.pop("method")
     try:
         record = Record.from_json(dump_json(data))
-        datetime.strptime(record.ran_at, _TIME)
+        if datetime.strptime(record.ran_at, _TIME).isoformat() + "Z" != record.ran_at:
+            raise ValueError("times are compared as texts, so all must be written alike")
     except (ValueError, KeyError, TypeError):
         raise _NotBelieved("the line holds no record that this version of Optabs reads") from None
     if not re.fullmatch(r"\w+", record.framework) or not re.fullmatch(r"\w+", record.device):
         raise _NotBelieved("the line names no framework and device")  # and they name its file
+    names = (record.operation, record.case, record.framework_version, record.python_version)
+    if not "".join((*names, record.device_name, record.drivers)).isprintable():
+        raise _NotBelieved("a name in the line holds line breaks or control characters")
     if record.outcome is Outcome.UNAVAILABLE:
         raise _NotBelieved("nothing was run, so the line proves nothing")
     return Line(record, method)
 
 
-def is_future(line: Line) -> bool:
+def _is_whole(data: object) -> bool:
+    """Whether UTF-8 can hold all texts; workers write no others."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def refuse_lines(found: Evidence, registry: Registry) -> Evidence:
+    """Return evidence with those lines among its faults that no machine can have made by now."""
+    lines, faults = [], [*found.faults]
+    for line in found.lines:
+        if reason := _refuse(line, registry):
+            faults.append(Fault(line.place, "refused-evidence", f"{line.name}: {reason}"))
+        else:
+            lines.append(line)
+    return Evidence(tuple(lines), tuple(sorted(faults)))
+
+
+def _refuse(line: Line, registry: Registry) -> str:
+    framework = registry.frameworks.get(line.record.framework)
+    if framework is None:
+        return f"there is no framework {line.record.framework!r}"
+    if line.record.device not in framework.devices:
+        return f"{framework.label} has no device {line.record.device!r}"
+    if _is_future(line):
+        return f"it bears a time to come, {line.record.ran_at}"
+    return ""
+
+
+def _is_future(line: Line) -> bool:
     """Whether a line bears a time that is still to come (a day is allowed for wrong clocks)."""
     ran_at = datetime.strptime(line.record.ran_at, _TIME).replace(tzinfo=UTC)
     return (ran_at - datetime.now(UTC)).days >= 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,10 +91,17 @@ def replace_file(file: Path, content: bytes) -> None:
     """Give a file its content in one step; one that holds it already is not touched."""
     if file.is_file() and file.read_bytes() == content:
         return
+    if not file.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f"{file.name}.new")
-    new.write_bytes(content)
-    new.replace(file)
+    try:
+        new.write_bytes(content)
+        new.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):  # the disk is full, say: no half a file stays
+            new.unlink()
+        raise
 
 
 def _find_version(key: str, targets: Sequence[Target]) -> str | None:

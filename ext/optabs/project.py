@@ -74,9 +74,9 @@ class Project:
         """
         return load_registry(self.extra_frameworks)
 
-    def read_evidence(self) -> Evidence:
+    def read_evidence(self, registry: Registry) -> Evidence:
         """Read what other machines have found."""
-        return read_evidence(self.evidence, self.root)
+        return read_evidence(self.evidence, self.root, registry)
 
     def read_entries(self) -> Iterator[Entry]:
         """Read the catalogue entry by entry.

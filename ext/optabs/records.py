@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -100,7 +101,23 @@ class Record:
                 value = getattr(part, each.name)
                 if not isinstance(value, _TYPES[str(each.type)]) or isinstance(value, bool):
                     raise TypeError(f"`{each.name}` of a record cannot be {value!r}")
+        for seconds in (record.seconds or 0, record.time_limit):
+            if not 0 <= seconds <= sys.float_info.max:  # nor is NaN
+                raise ValueError(f"{seconds!r:.40} is no number of seconds")
+        _check_depth(record.results, _MAX_DEPTH)
         return record
+
+
+# Workers nest results 20 deep at most, two JSON values each.
+_MAX_DEPTH = 100
+
+
+def _check_depth(value: Any, levels: int) -> None:
+    if not levels:
+        raise ValueError(f"results are nested deeper than {_MAX_DEPTH} levels")
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _check_depth(each, levels - 1)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

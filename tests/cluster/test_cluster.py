@@ -11,14 +11,16 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from optabs.run.cluster.connection import ask_workers
+from optabs.run.cluster.worker import ShareService
 
-from .conftest import FAKE, find_port, run_process, wait_for, write_ops
+from .conftest import FAKE, MACHINE, find_port, run_process, wait_for, write_ops
 
 CPU_AND_CUDA = 2
 WAIT = """\
@@ -402,6 +404,75 @@ def test_without_distributed_it_is_said_what_to_install(build_project, command, 
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("command", [("verify", "--scheduler"), ("worker",)])
+def test_a_damaged_configuration_of_dask_is_told(build_project, command, tmp_path):
+    write_ops(build_project.ops, 1)
+    (tmp_path / "dask.yaml").write_text("distributed: [")
+    done = build_project.run(*command, "tcp://127.0.0.1:9", DASK_CONFIG=str(tmp_path))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert f"{tmp_path / 'dask.yaml'}" in done.stderr
+    assert "mend Dask's configuration" in done.stderr
+
+
+def test_a_machine_that_falls_silent_is_given_up(
+    start_cluster, build_project, gate, waiting, tmp_path
+):
+    """As after a pulled cable, the connection stays; Dask waits for 5 minutes by itself."""
+    cluster = start_cluster(DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="5s")
+    write_ops(build_project.ops, 8, op4=waiting)
+    machines = {each.popen.pid: each for each in cluster.join("gpu1", "gpu2", CUDA_FAKE="1")}
+    arguments = ("--scheduler", cluster.address, "--device", "cuda", "--json", "out.json")
+    with build_project.start("verify", *arguments) as build:
+        wait_for(lambda: list((tmp_path / "marks").iterdir()))
+        wait_for(lambda: count_records(build_project, "cuda") == 4)
+        (mark,) = (tmp_path / "marks").iterdir()
+        stopped = machines[int(mark.name)]
+        stopped.popen.send_signal(signal.SIGSTOP)
+        gate.touch()
+        output, errors = build.communicate(timeout=60)
+    stopped.popen.send_signal(signal.SIGCONT)
+    assert (build.returncode, counts(output, "verified")) == (0, 8), errors
+    assert re.search(r"gpu\d has left the cluster; gpu\d goes on", errors)
+    assert stopped.join() == 1
+    assert "is gone, or has given this machine up" in stopped.output
+
+
+def test_targets_are_looked_for_by_one_share_at_a_time():
+    """Adapters are parsed for it, which CPython 3.11 cannot do in two threads at once."""
+    both, met = threading.Barrier(2), []
+
+    def find():
+        with suppress(threading.BrokenBarrierError):
+            met.append(both.wait(1))
+        return []
+
+    service = ShareService(find, {}, print)
+    threads = [threading.Thread(target=service.make_batch, args=({}, ())) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert met == []
+
+
+def test_what_a_machine_trips_over_is_told(cluster, build_project, start_machine):
+    write_ops(build_project.ops, 1)
+    code = """
+        import runpy, sys
+        from optabs.run.cluster.worker import ShareService
+        def fail(*_): raise SystemError("it tripped")
+        ShareService.make_batch = fail
+        sys.argv[0] = sys.argv.pop(1)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        """
+    command = [sys.executable, "-c", textwrap.dedent(code), *MACHINE[1:]]
+    machine = start_machine("gpu1", cluster.address, command, CUDA_FAKE="1")
+    machine.wait_for("gpu1 has joined")
+    done, _ = verify(build_project, "--scheduler", cluster.address, "--device", "cuda")
+    assert "gpu1 failed: SystemError: it tripped, and no other machine" in done.stdout
+
+
 # --- encryption -----------------------------------------------------------------------------------
 
 
@@ -436,6 +507,9 @@ def test_connections_can_be_encrypted(start_cluster, build_project, tmp_path):
         worker = build_project.run("worker", cluster.address, **other)
         assert worker.returncode == 2
         assert f"the scheduler {cluster.address} cannot be used" in worker.stderr
+    gone = {**variables["ours"], "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT": "gone.pem"}
+    done, _ = verify(build_project, "--scheduler", cluster.address, **gone)
+    assert "a certificate or key that Dask's configuration names is not there" in done.stderr
     plain = cluster.address.replace("tls", "tcp")
     done, _ = verify(build_project, "--scheduler", plain)
     assert f"the scheduler {plain} cannot be used" in done.stderr

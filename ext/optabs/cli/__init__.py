@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _exit_on_signals()
     try:
         status: int = arguments.command(arguments)
+        sys.stdout.flush()
     except OptabsError as error:
         print(f"optabs: {error}", file=sys.stderr)
         return 2
@@ -37,9 +39,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\noptabs: interrupted; {text}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _discard_output()
+        place = f": {error.filename}" if error.filename else ", so not all is written"
+        print(f"optabs: the disk is full{place}\nmake room there, and start again", file=sys.stderr)
+        return 2
     return status
+
+
+def _discard_output() -> None:
+    """Let nothing that is still to be written fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_on_signals() -> None:

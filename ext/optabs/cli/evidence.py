@@ -77,7 +77,8 @@ def _prune_evidence(arguments: argparse.Namespace) -> int:
 
 def _judge_evidence(project: Project) -> tuple[Evidence, list[Status], list[Fault]]:
     """Return the evidence, the states of its lines, and the faults of the catalogue."""
-    registry, evidence = project.load_registry(), project.read_evidence()
+    registry = project.load_registry()
+    evidence = project.read_evidence(registry)
     catalog, faults = project.load_catalog(registry)
     targets = find_targets(registry, (), project.environments, project.cache)
     reference = find_reference(registry, project.cache)

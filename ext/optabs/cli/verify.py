@@ -121,7 +121,10 @@ def add_verify(commands: Commands) -> None:
 
 
 def _read_seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not (0 < seconds < math.inf):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
@@ -162,7 +165,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     reference = find_reference(registry, project.cache)
     fresh = bool(arguments.fresh or arguments.repeat or arguments.isolate)
     options = Options(tuple(arguments.device), arguments.time_limit, fresh)
-    evidence = project.read_evidence()
+    evidence = project.read_evidence(registry)
     narrowing = _Narrowing(arguments.op, selected if arguments.framework else None)
     entries: list[Entry] = []
     with Ledger(project.ledger) as ledger, WarmWorkers() as warm:
@@ -187,7 +190,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(fault, file=sys.stderr)
     faults += contradictions
     shown = list(narrowing.filter(catalog.ops))
-    missing = _print_report(shown, registry, report, stabilities, len(faults))
+    here = {target.device for target in targets} | {each.device for each in report.judgements}
+    absent = [device for device in arguments.device if device not in here]
+    missing = _print_report(shown, registry, report, stabilities, len(faults), absent)
     if arguments.json:
         pages = {op.place.file: project.find_docname(op.path) for op in shown}
         with explain_writing(arguments.json):
@@ -264,10 +269,12 @@ def _print_report(
     report: Report,
     stabilities: Sequence[Stability],
     told: int,
+    absent: Sequence[str],
 ) -> list[Fault]:
     """Print the table, what failed, and the summary; returns the faults of API names.
 
-    `told` is how many faults of entries have been printed.
+    `told` is how many faults of entries have been printed; `absent` are devices that were asked
+    for, of which nothing is known.
     """
     keys = registry.sort_keys({key for op in ops for key in op.variants})
     rows = [["op", *keys]]
@@ -289,6 +296,8 @@ def _print_report(
         print(f"optabs: {stability.summary}")
     for reason in report.list_reasons():
         print(f"optabs: not run: {reason}")
+    for device in absent:
+        print(f"optabs: not run: no framework that is installed here has a {device} device")
     if told:
         count = f"{told} {choose_form(told, 'fault is', 'faults are')}"
         print(f"optabs: {count} told above; what cannot be run for it is not counted here:")

@@ -83,7 +83,11 @@ def _work(arguments: argparse.Namespace) -> int:
     if serve(arguments.scheduler, arguments.name, offers, service):
         _say(f"{arguments.name} has left {arguments.scheduler}")
         return 0
-    print(f"optabs: the scheduler {arguments.scheduler} is gone", file=sys.stderr)
+    print(
+        f"optabs: the scheduler {arguments.scheduler} is gone, or has given this machine up\n"
+        "once it runs and is reachable from here, start `optabs worker` again",
+        file=sys.stderr,
+    )
     return 1
 
 

@@ -111,8 +111,12 @@ def _list_by_running(python: Path) -> Fingerprint:
             found = json.loads(done.stdout)
             return _build_fingerprint(found["python_version"], found["distributions"])
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-    except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
-        reason = str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, KeyError, TypeError):
+        reason = "it answers as no Python does"
+    except subprocess.TimeoutExpired:
+        reason = f"no answer within {_LIST_SECONDS:g} s"
     raise InterpreterError(
         f"{python} does not list what is installed: {reason}",
         "name a Python interpreter, 3.9 or newer, that runs on this machine",

@@ -149,7 +149,7 @@ def on_builder_inited(app: Sphinx) -> None:
         selected = registry.select(os.environ.get("FRAMEWORKS"))
         memory = EntryMemory()
         catalog, faults = project.check(memory.load_files(project.catalog, project.root), registry)
-        evidence = project.read_evidence()
+        evidence = project.read_evidence(registry)
         faults += [*_list_pageless(catalog), *evidence.faults]
         build = Build(
             project,

@@ -19,7 +19,7 @@ def import_distributed() -> Any:
     """Return the module `distributed`, which then logs nothing: what matters is told by us.
 
     Raises:
-        OptabsError: it is not installed.
+        OptabsError: it is not installed, or its configuration is damaged.
     """
     try:
         module = importlib.import_module("distributed")
@@ -28,6 +28,11 @@ def import_distributed() -> Any:
         raise OptabsError(
             f"a cluster needs the package `distributed`, which cannot be imported here: {error}",
             "install it beside Optabs: pip install 'optabs[cluster]'",
+        ) from error
+    except Exception as error:  # Dask reads its configuration when it is imported
+        raise OptabsError(
+            f"`distributed` does not start here: {str(error).strip()}",
+            "mend Dask's configuration: https://docs.dask.org/en/stable/configuration.html",
         ) from error
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] == "distributed":
@@ -73,6 +78,8 @@ def explain_failure(address: str, error: Exception) -> OptabsError:
     """Return the error for a person."""
     cause = str(error.__cause__ or error).strip() or f"no answer within {CONNECT_SECONDS:g} s"
     cause = re.sub(r"^in <[^>]*>: ", "", cause.splitlines()[0])  # an object of `distributed`
+    if isinstance(error, FileNotFoundError):  # which one it is, Python does not say
+        cause = "a certificate or key that Dask's configuration names is not there"
     return OptabsError(
         f"the scheduler {address} cannot be used: {cause}",
         "look whether it runs and is reachable from here, and whether both have the same version "

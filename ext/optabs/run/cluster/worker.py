@@ -10,6 +10,7 @@ import json
 import queue
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -120,6 +121,9 @@ class ShareService(distributed.WorkerPlugin):
         self.ending = False
         self.running: dict[str, list[Lane]] = {}
         self.cancelled: set[str] = set()
+        self.looking = threading.Lock()
+        """Held while targets are looked for: shares are run in threads, and some CPythons raise
+        SystemError where two of them parse Python code at once (gh-106905)."""
 
     def setup(self, worker: Any) -> None:
         """Remember whom to tell; Dask calls this."""
@@ -171,6 +175,9 @@ class ShareService(distributed.WorkerPlugin):
         except OptabsError as error:  # its interpreter is not there any more, say
             self.tell(share, failed=f"cannot run it: {error.message}")
             self.say(f"{order['framework']} on {order['device']}: {error.message}")
+        except Exception as error:  # a fault of ours: who waits for it is told, too
+            self.tell(share, failed=f"failed: {type(error).__name__}: {error}")
+            raise
         finally:
             self.cancelled.discard(share)
             del self.running[share]
@@ -181,7 +188,9 @@ class ShareService(distributed.WorkerPlugin):
 
     def make_batch(self, order: Mapping[str, Any], jobs: tuple[Job, ...]) -> Batch | None:
         """Return what is to be run, or None where this machine has changed since it joined."""
-        for target in self.find():
+        with self.looking:
+            targets = self.find()
+        for target in targets:
             found = (target.framework, target.device, target.identity)
             if found == (order["framework"], order["device"], order["identity"]) and target.spec:
                 return make_batch(target, jobs, tuple(order["apis"]))
