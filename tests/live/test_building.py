@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -87,6 +88,48 @@ def test_a_page_of_an_earlier_server_is_outdated(sine, start_live, ask, follow):
         since = ask(live.port, "/").data["since"]
     with start_live(sine) as live, follow(live.port, "index.html", since) as states:
         assert next(states)["reload"] is True
+
+
+def test_an_entry_that_is_removed_is_gone_everywhere(sine, start_live, ask, follow):
+    text = (sine.ops / "sine.yaml").read_text()
+    cosine = sine.write("cosine", text.replace("Sine", "Cosine"))
+    lists = ("searchindex.js", "optabs.json", "genindex.html")
+
+    def is_listed(live, name):
+        return [name in ask(live.port, f"/{file}").text for file in lists] == [True] * len(lists)
+
+    with start_live(sine) as live:
+        sine.edit("cosine", "the first text", "another text")
+        live.wait_for("built ops/cosine.yaml")
+        since = ask(live.port, "/ops/cosine.html").data["since"]
+        wait_until(lambda: is_listed(live, "Cosine"))
+        with follow(live.port, "ops/cosine.html", since) as own:
+            cosine.unlink()
+            assert next(own)["reload"] is False
+            live.wait_for("built ops/cosine.yaml", 2)
+            assert next(state for state in own if not state["building"])["reload"]
+        assert ask(live.port, "/ops/cosine.html").status == 404
+        wait_until(lambda: ask(live.port, "/badges/cosine.svg").status == 404)
+        wait_until(lambda: not any("osine" in ask(live.port, f"/{file}").text for file in lists))
+    assert not [line for line in live.lines if "Traceback" in line]
+
+
+def test_an_entry_that_is_removed_after_live_breaks_no_build(sine, start_live, ask):
+    text = (sine.ops / "sine.yaml").read_text()
+    cosine = sine.write("cosine", text.replace("Sine", "Cosine"))
+    with start_live(sine) as live:
+        sine.edit("cosine", "the first text", "another text")
+        live.wait_for("built ops/cosine.yaml")
+        wait_until(lambda: "another text" in ask(live.port, "/ops/cosine.json").text)
+        wait_until(
+            lambda: (live.output / "searchindex.js").stat().st_mtime > cosine.stat().st_mtime
+        )
+    cosine.unlink()
+    started = sine.prepare([])
+    started["args"] = [sys.executable, "-m", "sphinx", "-d", "_build/doctrees", ".", "_build/html"]
+    built = subprocess.run(**started, capture_output=True, check=False)
+    assert built.returncode == 0, built.stderr
+    assert "Cosine" not in (sine.folder / "_build/html/searchindex.js").read_text()
 
 
 def test_what_is_saved_during_a_build_is_built_next_in_one_go(sine, start_live, ask):

@@ -47,6 +47,7 @@ def connect(app: Sphinx) -> None:
     app.connect("config-inited", on_config_inited)
     app.connect("builder-inited", on_builder_inited)
     app.connect("env-get-outdated", on_env_get_outdated)
+    app.connect("env-purge-doc", on_env_purge_doc)
     app.connect("env-updated", on_env_updated)
     app.connect("doctree-resolved", on_doctree_resolved)
     app.connect("html-collect-pages", on_html_collect_pages)
@@ -294,6 +295,15 @@ def on_env_get_outdated(
     ]
     listing = build.hash_listing()
     return pages + [docname for docname, digest in data["listings"].items() if digest != listing]
+
+
+def on_env_purge_doc(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    """Take a page out of the search, where Sphinx would look for the page itself and fail.
+
+    Sphinx forgets its words, but keeps its entries of the general index. Its own builds begin
+    without any; an environment that has been live has them.
+    """
+    getattr(env, "_search_index_index_entries", {}).pop(docname, None)
 
 
 def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:

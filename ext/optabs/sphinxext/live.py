@@ -150,7 +150,9 @@ class LiveSite:
         )
 
     def rebuild(self) -> list[str]:
-        """Read what has changed, run its examples and write its pages; returns the pages.
+        """Read what has changed, run its examples and write its pages.
+
+        Returns the pages that are new, and those that are gone.
 
         Raises:
             Exception: whatever Sphinx raises; the site is of no use then.
@@ -176,7 +178,7 @@ class LiveSite:
             builder.copy_image_files()
         self._unpublished |= updated | removed
         self._warm_up()
-        return sorted(self._find_page(docname) for docname in written)
+        return sorted(self._find_page(docname) for docname in written | removed)
 
     def publish(self) -> list[str]:
         """Write all that depends on what has changed; returns the pages that differ.
