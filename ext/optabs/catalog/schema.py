@@ -193,13 +193,17 @@ class ListOf:
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind."""
         if not isinstance(value, list):
-            is_item = isinstance(value, str | int | float)
-            hint = f"write [{shorten(str(value))}]" if is_item else ""
-            return report.note_wrong_type(path, value, self.wanted, hint)
+            return report.note_wrong_type(path, value, self.wanted, self._find_hint(value))
         checked = [
             self.item.check(item, (*path, index), report) for index, item in enumerate(value)
         ]
         return checked if self.gaps else [item for item in checked if item is not DROPPED]
+
+    def _find_hint(self, value: Any) -> str:
+        if isinstance(value, str) and value.startswith("("):
+            whole = value.endswith(")")
+            return f"write [{shorten(value[1:-1])}]" if whole else "write square brackets: [2, 3]"
+        return f"write [{shorten(str(value))}]" if isinstance(value, str | int | float) else ""
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,8 @@ class MapOf:
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind."""
         if not isinstance(value, dict):
-            return report.note_wrong_type(path, value, self.wanted)
+            hint = "write {name: value, ...}" if value is not None else "fill it in, or remove it"
+            return report.note_wrong_type(path, value, self.wanted, hint)
         checked = {key: self.value.check(item, (*path, key), report) for key, item in value.items()}
         return {key: item for key, item in checked.items() if item is not DROPPED}
 
@@ -267,7 +272,9 @@ class Record:
                     (*path, key),
                     "unknown-key",
                     f"{self.name} has no key {shorten(repr(key))}",
-                    suggest_name(key, self.keys) or "it may have " + ", ".join(self.keys),
+                    _find_owner(key)
+                    or suggest_name(key, self.keys)
+                    or "it may have " + ", ".join(self.keys),
                 )
                 continue
             kept = spec.kind.check(item, (*path, key), report)
@@ -308,7 +315,11 @@ class OneOf:
         """See Kind."""
         kind = self.kinds.get(type(value))
         if kind is None:
-            return report.note_wrong_type(path, value, self.wanted)
+            record = self.kinds.get(dict)
+            hint = "fill it in, or remove it" if value is None else ""
+            if isinstance(value, str) and isinstance(record, Record):
+                hint = f"write {{{next(iter(record.keys))}: {shorten(value)}}}"
+            return report.note_wrong_type(path, value, self.wanted, hint)
         return kind.check(value, path, report)
 
 
@@ -840,3 +851,9 @@ OP = Record(
     doc="One op: what it computes, how that is checked, and how each framework has it. A file "
     "holds an entry, or a list of them.",
 )
+
+
+def _find_owner(key: str) -> str:
+    """Return where a key belongs that stands where it does not, as a hint; may be empty."""
+    owners = [record.name for record in (OP, CASE, VARIANT) if key in record.keys]
+    return f"it is a key of {' or of '.join(owners)}" if owners else ""
