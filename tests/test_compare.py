@@ -242,7 +242,7 @@ def test_nan_does_not_equal_nan_unless_asked() -> None:
     ("dtype", "value", "shown"), [("float32", NAN, "nan"), ("complex64", NAN + 1j, "(nan+1j)")]
 )
 def test_nan_where_nan_is_expected_is_told_as_what_it_is(
-    dtype: str, value: Number, shown: str
+    dtype: str, value: complex, shown: str
 ) -> None:
     (finding,) = compare(make([value], dtype), make([value], dtype)).findings
     assert finding.message == (
