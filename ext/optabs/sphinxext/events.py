@@ -47,7 +47,6 @@ def connect(app: Sphinx) -> None:
     app.connect("config-inited", on_config_inited)
     app.connect("builder-inited", on_builder_inited)
     app.connect("env-get-outdated", on_env_get_outdated)
-    app.connect("env-purge-doc", on_env_purge_doc)
     app.connect("env-updated", on_env_updated)
     app.connect("doctree-resolved", on_doctree_resolved)
     app.connect("html-collect-pages", on_html_collect_pages)
@@ -297,17 +296,9 @@ def on_env_get_outdated(
     return pages + [docname for docname, digest in data["listings"].items() if digest != listing]
 
 
-def on_env_purge_doc(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
-    """Take a page out of the search, where Sphinx would look for the page itself and fail.
-
-    Sphinx forgets its words, but keeps its entries of the general index. Its own builds begin
-    without any; an environment that has been live has them.
-    """
-    getattr(env, "_search_index_index_entries", {}).pop(docname, None)
-
-
 def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Wait for what runs, judge it, and name the pages whose evidence has changed."""
+    _clear_search(env)
     build = get_build(env)
     _wait(app, build)
     build.links.wait()
@@ -325,6 +316,17 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     # If writing is interrupted, it is not known what they show.
     write_pages(file, {docname: known[docname] for docname in known.keys() - changed})
     return sorted(changed)
+
+
+def _clear_search(env: BuildEnvironment) -> None:
+    """Take pages that are gone out of the search.
+
+    Sphinx forgets their words, but keeps their entries of the general index, and then fails. Its
+    own builds begin without any; an environment that has been live has them.
+    """
+    entries: dict[str, object] = getattr(env, "_search_index_index_entries", {})
+    for docname in entries.keys() - env.found_docs:
+        del entries[docname]
 
 
 def list_outdated(app: Sphinx, build: Build) -> set[str]:
