@@ -177,6 +177,20 @@ def test_an_edited_example_is_run_and_judged(live, open_live):
     live.wait_for("ran ops/sine, fake_two: other-one: differs")
 
 
+def test_the_verdict_on_what_prints_a_lot_is_in_sight(open_live):
+    page = open_live("ops/sine.html")
+    page.get_by_role("tab", name="Fake Two").click()
+    example = edit(page, "fake-two-plain", "for each in range(1000):\n    print(each)\nresult = 1")
+    example.get_by_role("button", name="Run").click()
+    result = example.locator(".optabs-live-result")
+    result.locator(".optabs-message").first.wait_for()
+    assert result.bounding_box()["height"] < page.viewport_size["height"]
+    output = result.locator(".optabs-output")
+    output.focus()
+    page.keyboard.press("End")
+    page.wait_for_function("output => output.scrollTop > 1000", arg=output.element_handle())
+
+
 def test_an_edited_example_can_be_copied_as_yaml_and_built(live, open_live):
     page = open_live("ops/sine.html#fake")
     example = edit(page, "fake-plain", "result = ff.sin(ff.array([0.5, -1.0]))\nprint('copied')")

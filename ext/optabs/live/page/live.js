@@ -140,6 +140,7 @@
     place.innerHTML = ran.html; // of the engine's own template
     if (ran.output) place.prepend(make("pre", { className: "optabs-output" }, make("samp", {}, ran.output)));
     for (const each of place.querySelectorAll("details")) each.open = true;
+    for (const each of place.querySelectorAll("pre")) each.tabIndex = 0; // it may have to be scrolled
   };
 
   const listDevices = (panel) => {
