@@ -152,6 +152,43 @@ def test_what_is_saved_during_a_build_is_built_next_in_one_go(sine, start_live, 
         assert len([line for line in live.lines if "optabs: built" in line]) == 4
 
 
+SLOW_TO_KEEP = """
+import time
+from pathlib import Path
+
+BUILD = Path(__file__).parent / "_build"
+
+class Slow:
+    def __reduce__(self):
+        while (BUILD / "gate").exists():
+            (BUILD / "waiting").touch()
+            time.sleep(0.01)
+        return Slow, ()
+
+def setup(app):
+    app.connect("env-updated", lambda app, env: setattr(env, "slow", Slow()))
+"""
+
+
+def test_what_has_been_read_is_kept_whole_though_a_save_comes_between(sine, start_live):
+    kept = sine.folder / "_build/doctrees/environment.pickle"
+    sine.write("./slow.py", SLOW_TO_KEEP)
+    sine.write(
+        "./conf.py",
+        "import sys\n\nsys.path.insert(0, '.')\n"
+        "project = 'Fakes'\nextensions = ['optabs', 'slow']\noptabs_inventories = False\n",
+    )
+    with start_live(sine) as live:
+        whole = kept.read_bytes()
+        gate = sine.write("./_build/gate", "")
+        sine.edit("sine", "the first text", "another text")
+        wait_until((sine.folder / "_build/waiting").exists)
+        assert kept.read_bytes() == whole
+        live.stop()
+    assert kept.read_bytes() == whole
+    gate.unlink()
+
+
 def test_pages_say_that_they_are_being_built(sine, start_live, ask, follow):
     sine.write("./conf.py", "extensions = ['optabs']\noptabs_inventories = False\n" + SLOW)
     gate = sine.write("./_build/gate", "")

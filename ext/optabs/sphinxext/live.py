@@ -186,8 +186,12 @@ class LiveSite:
         Only for a process that ends afterwards.
         """
         app, builder = self.app, self._builder
-        with (Path(app.doctreedir) / ENV_PICKLE_FILENAME).open("wb") as file:
+        # The next request ends this process anywhere; half an environment costs a whole build.
+        kept = Path(app.doctreedir) / ENV_PICKLE_FILENAME
+        new = kept.with_suffix(".new")
+        with new.open("wb") as file:
             pickle.dump(app.env, file, pickle.HIGHEST_PROTOCOL)
+        new.replace(kept)
         app.env.check_consistency()
         written = self._unpublished | list_outdated(app, self._build)
         written &= app.env.found_docs
