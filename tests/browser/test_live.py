@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,13 @@ def test_an_edited_example_can_be_copied_as_yaml_and_built(live, open_live):
     expect(page.locator(".optabs-live-code")).to_have_count(0)
 
 
+def wait_for_text(file, text):
+    deadline = time.monotonic() + SECONDS / 1000
+    while text not in file.read_text():
+        assert time.monotonic() < deadline, f"no {text!r} in {file}"
+        time.sleep(0.02)
+
+
 def test_an_edit_outlasts_that_the_page_is_built_anew_until_it_is_reset(live, open_live):
     page = open_live("ops/sine.html#fake")
     before = find_example(page, "fake-plain").inner_text()
@@ -222,6 +230,11 @@ def test_an_edit_outlasts_that_the_page_is_built_anew_until_it_is_reset(live, op
     # Whoever writes is not disturbed.
     page.get_by_role("button", name="Load it").wait_for()
     expect(page.locator(":focus")).to_have_value("# not finished")
+    # The lists, the search and the exports are written meanwhile; the page has nothing of it.
+    wait_for_text(live.output / "ops/sine.json", "another text")
+    expect(page.locator("#optabs-live [role=status]")).to_have_text(
+        "This page was built anew. Load it"
+    )
     page.get_by_role("button", name="Load it").click()
     example = find_example(page, "fake-plain")
     expect(page.locator("#optabs-live")).to_be_hidden()

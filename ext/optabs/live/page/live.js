@@ -72,7 +72,7 @@
     const own = messages.filter((each) => !ok || isOwn(each));
     const others = messages.filter((each) => ok && !isOwn(each));
     const idle = isOutdated ? "This page was built anew." : "";
-    tell(building ? "Building …" : ok ? idle : "The site cannot be built.", progress, own, others);
+    tell(building ? "Building …" : ok ? idle : "The site cannot be built.", building && progress, own, others);
     if (isOutdated) status.append(" ", makeButton("Load it", reload));
   };
 
