@@ -70,10 +70,11 @@ lint: $(VENV)/installed-tests ## style and types
 bench: $(VENV)/installed ## measure what Optabs costs, as ratios
 	@$(OPTABS) envs --framework torch
 	@echo "optabs: measuring, some minutes; leave the machine alone meanwhile"
+	@$(RUN) bench/check.py
 	@$(RUN) bench/execute.py
 	@$(RUN) bench/render.py
 	@$(RUN) bench/live.py
-	$(call next,README.md and guide/site.md and guide/live.md quote these figures)
+	$(call next,README.md and guide/checks.md, site.md, live.md quote these figures)
 
 mutation: $(VENV)/installed-mutation ## count the faults that the tests of comparing and judging notice
 	@echo "optabs: making faults, one at a time, and counting those that tests notice"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +14,14 @@ from typing import Any
 
 import pytest
 
+from optabs.apis import ApiFact, ApiParameter
+from optabs.catalog.compose import EntryText, compose_entry
+from optabs.catalog.conventions import LONGEST_LINE
+from optabs.draft.calls import Argument, Form, Way
+from optabs.draft.choice import Choice
+from optabs.draft.lookup import Api
 from optabs.draft.names import Glossary, name_operation, read_glossary, spell_name
+from optabs.draft.options import NEVER_OPTIONS, find_options
 from optabs.errors import OptabsError
 from optabs.project import Project, open_project
 from optabs.run.environments import get_python
@@ -82,7 +91,7 @@ def test_what_exists_is_written_run_and_told_from_what_is_guessed(site: Any) -> 
     assert said.startswith("ops/absolute.yaml: a draft of Absolute\n")
     sure = read_section(said, "sure, since it was looked up and run").splitlines()
     assert " ".join(sure[-2].split()) == (
-        "fake fakeframework.absolute exists; agrees with the oracle in 2 of 2 cases"
+        "fake fakeframework.absolute exists; its own output is the oracle in 2 of 2 cases"
     )
     assert sure[-1].split() == ["fake_two", "-", "nothing", "of", "the", "name"]
     guessed = read_section(said, "guessed, so check it")
@@ -207,6 +216,122 @@ def test_one_framework_alone_is_looked_into(site: Any) -> None:
         .splitlines()[-1]
     )
     assert "api: faketwo.exponential" in (site.ops / "exponential.yaml").read_text()
+
+
+# --- optional arguments ---------------------------------------------------------------------------
+
+
+def test_options_that_signatures_share_are_drafted_and_run(site: Any) -> None:
+    said = draft(site, "bend")
+    text = (site.ops / "bend.yaml").read_text()
+    assert (
+        "  - name: slope\n    type: float\n    default: 0.5\n"
+        "    doc: Write here what it does.\n" in text
+    )
+    assert text.count("    args: {slope: slope, shift: shift, top: top, limit: limit}\n") == 2
+    assert "  - id: options\n    title: With slope, shift, top given\n" in text
+    assert "      slope: 0.25\n      shift: 0.75\n      top: 0.875\n" in text
+    # One framework alone has `tint`, types of `style` differ, `order` is not of what is computed.
+    assert not re.search("tint|style|order", text)
+
+    guessed = read_section(said, "guessed, so check it")
+    assert "the standard arguments: x (Tensor)\n" in guessed
+    assert (
+        "run in `options`: slope (float, 0.5), shift (float, 0.0), top (float | None, None)"
+        in " ".join(guessed.split())
+    )
+    assert "the type of `top`: it takes a number, but no default is one" in guessed
+    assert "in no case: limit (float, 100.0)\n" in guessed
+    assert "the default of `limit`: 100.0; 50.0 in fake_two" in guessed
+    assert "default: 100.0\n    doc: Write here what it does; the default is 50.0 in " in text
+    assert "without `unit`, which signatures share: no default tells the type" in guessed
+    done = site.run("verify", "ops/bend.yaml")
+    assert done.returncode == 0, done.stdout
+    assert "6 verified" in done.stdout
+    faults = site.run("check", "--conventions", "ops/bend.yaml").stdout
+    assert faults.count("a draft's 'Write here' is still there") == 6  # of each argument
+
+
+def test_what_another_framework_gave_is_told_from_the_oracle_of_its_own(site: Any) -> None:
+    sure = read_section(draft(site, "bend"), "sure, since it was looked up and run").splitlines()
+    assert [line.split("exists; ")[1] for line in sure[-2:]] == [
+        "its own output is the oracle in 3 of 3 cases",
+        "agrees with the oracle in 3 of 3 cases",
+    ]
+
+
+def describe(name: str, parameters: str | None, framework: str = "") -> Way:
+    """Return a way whose API has a signature such as ``x, n=1``, or none that can be read."""
+    signature = None
+    if parameters is not None:
+        code = ast.parse(f"lambda {parameters}: 0", mode="eval").body
+        assert isinstance(code, ast.Lambda)
+        listed = code.args.args
+        defaults = [None] * len(listed) + [ast.unparse(each) for each in code.args.defaults]
+        signature = tuple(
+            ApiParameter(each.arg, "positional_or_keyword", default)
+            for each, default in zip(listed, defaults[-len(listed) :], strict=True)
+        )
+    return Way(framework, Api(name, ApiFact(True, signature, (), None)), {"api": name})
+
+
+def test_options_are_of_the_type_and_the_default_that_most_have() -> None:
+    ways = {
+        "a": describe(
+            "a.f", "x, rate=1, kind='soft', size=None, keep=False, all=None, each=None, rng=None"
+        ),
+        "b": describe("b.f", "y, rate=0.5, kind=True, size=3, keep=False, x=1"),
+        "c": describe(
+            "c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, each=None, rng=None"
+        ),
+        "d": describe("c.f", "x, rate=1.0, kind=True, size=None, keep=..., all=None, only=1"),
+        "e": describe("e.f", None),
+        "f": describe("f.f", "y, x=1"),
+    }
+    form = Form((), (Argument("x", "Tensor"),), ())
+    found = find_options(Choice(form, ways, ()), Glossary({"each": "Tensor"}, {}, {}))
+    assert [(each.name, each.type, each.default, each.is_typed) for each in found] == [
+        ("rate", "float", 1.0, True),
+        ("kind", "bool", True, True),
+        ("size", "int | None", None, True),
+        ("keep", "bool", False, True),
+        ("all", "float | None", None, False),
+        ("each", " | None", None, False),
+    ]
+    rate, kind, size, keep, _, _ = found
+    assert rate.other_defaults == "0.5 in b"
+    assert size.other_defaults == "3 in b"
+    assert kind.misfits == {"a": "'soft'"}
+    assert kind.names == {"a": None, "b": "kind", "c": "kind", "d": "kind", "f": None}
+    assert keep.names["c"] == "keep"
+    assert [each.vary() for each in found] == [[0.5, 1.0], [False], [1], [True], [0.5], []]
+
+
+def test_many_arguments_are_not_written_on_one_line() -> None:
+    names = [f"a_long_argument_{number}" for number in range(5)]
+    variants = {"fake": {"api": "f.f", "args": {name: name for name in names}}}
+    text = compose_entry(EntryText([], "Op", "", "Something.", [], [], variants))
+    assert "    args:\n      a_long_argument_0: a_long_argument_0\n" in text
+    assert max(map(len, text.splitlines())) <= LONGEST_LINE
+
+
+def test_what_is_never_an_option_is_none_in_the_catalogue() -> None:
+    project = open_project(ROOT)
+    catalog, _ = project.load_catalog(project.load_registry())
+    plain = re.compile(r"(int|float|bool|str)( \| None)?")
+    options = {
+        each.name
+        for op in catalog.ops
+        for each in op.parameters
+        if each.default is not None and plain.fullmatch(each.type)
+    }
+    assert "keepdims" in options
+    assert not options & NEVER_OPTIONS
+
+
+def test_one_framework_alone_speaks_for_no_option(site: Any) -> None:
+    draft(site, "add")
+    assert "alpha" not in (site.ops / "add.yaml").read_text()
 
 
 # --- like another op ------------------------------------------------------------------------------
@@ -390,6 +515,29 @@ def test_an_axis_is_found_and_named_as_each_framework_names_it(real: Any) -> Non
     verified: subprocess.CompletedProcess[str] = real.run("verify", "ops/cumsum.yaml")
     assert verified.returncode == 0, verified.stdout
     assert "4 verified" in verified.stdout
+
+
+@pytest.mark.frameworks
+def test_options_are_named_and_run_as_each_framework_has_them(real: Any) -> None:
+    root = Path(real.variables["OPTABS_ENVIRONMENTS"])
+    if get_python(root, "jax") is None:
+        pytest.skip("the environment of jax is not made")
+    real.variables["FRAMEWORKS"] = "numpy torch jax"
+    said = draft(real, "std")
+    text = (real.ops / "std.yaml").read_text()
+    assert "  - name: keepdims\n    type: bool\n    default: false\n" in text
+    # The signature of torch cannot be read: what ran is its name.
+    assert re.search(r"api: torch.std\n    args: .*axis: dim, .*keepdims: keepdim", text)
+    assert "expect: np.std(x, axis=axis" in text
+    assert "run in `options`: axis (int | None, None)" in said
+    assert "its own output is the oracle in 3 of 3 cases" in said
+
+    draft(real, "nan_to_num")
+    text = (real.ops / "nantonum.yaml").read_text()
+    assert text.count("    args: {nan: nan, posinf: posinf, neginf: neginf}\n") == 3
+    assert "      nan: 0.5\n      posinf: 0.75\n      neginf: 0.875\n" in text
+    verified = real.run("verify", "ops/nantonum.yaml")
+    assert "9 verified, 0 differs, 0 failed" in verified.stdout
 
 
 @pytest.mark.frameworks

@@ -14,7 +14,7 @@ from optabs.catalog.conventions import Conventions
 from optabs.catalog.load import Inspect, find_files, load_file, make_catalog
 from optabs.catalog.mend import mend_file
 from optabs.catalog.model import Catalog, Entry
-from optabs.catalog.names import find_name_faults
+from optabs.catalog.names import check_names
 from optabs.errors import Fault
 from optabs.evidence import Evidence, read_evidence
 from optabs.frameworks import Registry, load_registry
@@ -105,12 +105,12 @@ class Project:
             cache = EntryCache(self.cache / "entries", repr(held))
             entries = cache.load_files(files, self.root, inspect)
         else:
-            entries = (entry for file in files for entry in load_file(file, self.root, inspect))
-        catalog, faults = self.check(entries, registry)
-        # Where examples are run, running them tells this.
-        return catalog, sorted(
-            [*faults, *(each for op in catalog.ops for each in find_name_faults(op))]
-        )
+            entries = (
+                check_names(entry)  # where examples are run, running them tells this
+                for file in files
+                for entry in load_file(file, self.root, inspect)
+            )
+        return self.check(entries, registry)
 
     def mend(
         self, catalog: Catalog, registry: Registry, *, conventions: bool = False

@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -419,22 +418,17 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
 # --- the command ----------------------------------------------------------------------------------
 
 
-def test_two_thousand_entries_take_seconds_and_show_progress(
-    project: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_two_thousand_entries_show_progress(project: Callable[..., Any], tmp_path: Path) -> None:
     site = project(tmp_path)
     total = 2100
     write_list(tmp_path, [entry(f"Op{number}") for number in range(total)])
-    started = time.monotonic()
     done = site.run("import", "list.yaml", "--into", "imported")
-    seconds = time.monotonic() - started
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [
         f"optabs: {number} of {total} entries" for number in (500, 1000, 1500, 2000)
     ]
     assert done.stdout == f"optabs: {total} entries in imported; oddities: none\n"
     assert len(list((tmp_path / "imported").glob("*.yaml"))) == total
-    assert seconds < 40  # some 6 s on an idle machine
 
 
 def test_what_is_wrong_with_a_list_is_a_message(

@@ -208,6 +208,56 @@ def test_a_key_that_may_mean_something_else_is_left(text: str) -> None:
     assert mend(text, None) == (text, [])
 
 
+def test_values_are_written_as_they_were_meant() -> None:
+    mended, faults = mend(
+        """\
+operation: A
+description: 3.10  # version
+aliases: Abs
+cases:
+  - {id: a, inputs: {x: {values: [1.0], dtype: int32}}, plot: Curve, equal_nan: "yes", grad: No}
+  - {id: b, expect: 1, tolerance: {rtol: '1e-3', atol: 0, reason: 12}}
+variants:
+  torch: {api: torch.abs, min_version: 2.10, args: {x: true}}
+""",
+        None,
+    )
+    assert (
+        mended
+        == """\
+operation: A
+description: "3.10"  # version
+aliases: [Abs]
+cases:
+  - {id: a, inputs: {x: {values: [1.0], dtype: int32}}, plot: curve, equal_nan: true, grad: false}
+  - {id: b, expect: 1, tolerance: {rtol: 1e-3, atol: 0, reason: "12"}}
+variants:
+  torch: {api: torch.abs, min_version: "2.10", args: {x: "true"}}
+"""
+    )
+    assert faults[:2] == [
+        "f.yaml:2:14: wrong-type `description` is now the text '3.10'",
+        "f.yaml:3:10: wrong-type `aliases` is now a list",
+    ]
+    assert len(faults) == 9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "operation: A\ndescription:\n",  # what should it say?
+        "operation: A\ncases: [{id: a, grad: perhaps}]\n",
+        "operation: A\ncases: [{id: a, inputs: {x: {values: [1], dtype: float}}}]\n",
+        "operation: A\ncases: [{id: a, tolerance: {rtol: about 1, atol: 0, reason: r}}]\n",
+        "operation: A\ncases: [{id: a, tolerance: {rtol: -1, atol: 0, reason: r}}]\n",
+        "operation: A\naliases: a, b\n",  # one name, or two?
+        "operation: A\nsee_also: [&o 1]\ncases: [{id: a, expect: *o}]\n",  # both would change
+    ],
+)
+def test_a_value_that_may_mean_something_else_is_left(text: str) -> None:
+    assert mend(text, None) == (text, [])
+
+
 def test_without_conventions_only_faults_of_the_format_are_mended() -> None:
     text = "variants: {}\noperation: A \n"
     assert mend(text, None) == (text, [])

@@ -10,7 +10,6 @@ import json
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,9 +70,7 @@ def test_running_interpreter_comes_first(machine: Path) -> None:
 def test_running_interpreter_needs_no_search(machine: Path) -> None:
     marker = machine / "was-run"
     add_script(machine / "bin" / "python3.11", f": > '{marker}'")
-    started = time.perf_counter()
     assert find_interpreter(RUNNING) == Path(sys.executable)
-    assert time.perf_counter() - started < 0.5
     assert not marker.exists()
 
 

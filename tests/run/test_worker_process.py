@@ -117,20 +117,20 @@ def test_silence_is_not_waited_for(tmp_path: Path, scratch: Path) -> None:
 
 
 def test_sending_never_waits(tmp_path: Path, scratch: Path) -> None:
-    text = """
-import sys, time
-time.sleep(0.5)
-sys.stdout.write("y" * 3_000_000 and '{"big": "' + "y" * 3_000_000 + '"}\\n')
+    gate = tmp_path / "gate"
+    text = f"""
+import os, sys, time
+while not os.path.exists({str(gate)!r}): time.sleep(0.01)
+sys.stdout.write('{{"big": "' + "y" * 3_000_000 + '"}}\\n')
 sys.stdout.flush()
 for line in sys.stdin:
-    print('{"length": %d}' % len(line), flush=True)
+    print('{{"length": %d}}' % len(line), flush=True)
 """
     with WorkerProcess(make_spec(make_program(tmp_path, text), tmp_path)) as worker:
-        started = time.monotonic()
         messages = [{"code": "é" * size} for size in (1, 200_000, 500_000, 2)]
         for message in messages:
             worker.send(message)
-        assert time.monotonic() - started < 0.4
+        gate.touch()  # not before does anybody read
         assert len(worker.receive(SECONDS)["big"]) == 3_000_000
         for message in messages:
             assert worker.receive(SECONDS) == {"length": len(json.dumps(message)) + 1}

@@ -16,6 +16,7 @@ import yaml
 import optabs.errors
 from optabs.catalog.load import Inspect, load_bytes, load_file
 from optabs.catalog.model import Entry
+from optabs.catalog.names import check_names
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class EntryCache:
     """What entries depend on besides their file and our own code."""
 
     def load_files(self, files: list[Path], root: Path, inspect: Inspect) -> Iterator[Entry]:
-        """Yield the entries of some files; see `load_file`."""
+        """Yield the entries of some files, their names checked; see `load_file`."""
         stamp = _hash(self.rules.encode(), str(root).encode(), *_list_code())
         for file in files:
             yield from self._load(file, root, inspect, stamp)
@@ -48,7 +49,7 @@ class EntryCache:
             if content.startswith(key):
                 entries: list[Entry] = pickle.loads(content[len(key) :])  # noqa: S301
                 return entries
-        entries = load_bytes(raw, file, root, inspect)
+        entries = [check_names(each) for each in load_bytes(raw, file, root, inspect)]
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             new = kept.with_suffix(f".{os.getpid()}")

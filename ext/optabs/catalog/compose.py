@@ -28,8 +28,16 @@ def _represent_flow(dumper: Any, mapping: _Flow) -> Any:
     node = dumper.represent_mapping("tag:yaml.org,2002:map", dict(mapping), flow_style=False)
     for _, value in node.value:
         if isinstance(value, yaml.CollectionNode):
-            value.flow_style = True
+            value.flow_style = not _is_long(value)
     return node
+
+
+def _is_long(node: yaml.CollectionNode) -> bool:
+    """Whether a mapping of names would take more than a line."""
+    if not isinstance(node, yaml.MappingNode):
+        return False
+    scalars = [each for pair in node.value for each in pair if isinstance(each, yaml.ScalarNode)]
+    return sum(len(each.value) + len(": ") for each in scalars) > _WIDTH - len("    args: ")
 
 
 _FlowDumper.add_representer(_Flow, _represent_flow)

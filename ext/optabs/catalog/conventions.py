@@ -73,22 +73,29 @@ def list_entries(data: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
 
 def list_records(kind: Kind, data: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Record, Any]]:
     """Yield each mapping within `data` whose keys the format fixes, the outermost first."""
-    if isinstance(kind, Maybe):
-        yield from list_records(kind.kind, data, path)
-    elif isinstance(kind, OneOf):
-        if type(data) in kind.kinds:
-            yield from list_records(kind.kinds[type(data)], data, path)
-    elif isinstance(kind, ListOf) and isinstance(data, list):
+    for at, found, item in list_kinds(kind, data, path):
+        if isinstance(found, Record) and isinstance(item, dict):
+            yield at, found, item
+
+
+def list_kinds(kind: Kind, data: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Kind, Any]]:
+    """Yield each value within `data` and what it should be, the outermost first."""
+    while isinstance(kind, Maybe | OneOf):
+        inner = kind.kind if isinstance(kind, Maybe) else kind.kinds.get(type(data))
+        if inner is None or data is None:
+            return
+        kind = inner
+    yield path, kind, data
+    if isinstance(kind, ListOf) and isinstance(data, list):
         for index, item in enumerate(data):
-            yield from list_records(kind.item, item, (*path, index))
+            yield from list_kinds(kind.item, item, (*path, index))
     elif isinstance(kind, MapOf) and isinstance(data, dict):
         for key, item in data.items():
-            yield from list_records(kind.value, item, (*path, key))
+            yield from list_kinds(kind.value, item, (*path, key))
     elif isinstance(kind, Record) and isinstance(data, dict):
-        yield path, kind, data
         for key, item in data.items():
             if key in kind.keys:
-                yield from list_records(kind.keys[key].kind, item, (*path, key))
+                yield from list_kinds(kind.keys[key].kind, item, (*path, key))
 
 
 def list_orders(

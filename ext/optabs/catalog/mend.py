@@ -17,17 +17,34 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from optabs.catalog.conventions import Conventions, list_entries, list_orders, list_records
+from optabs.catalog.conventions import (
+    Conventions,
+    list_entries,
+    list_kinds,
+    list_orders,
+    list_records,
+)
 from optabs.catalog.edits import (
     Edit,
     apply_edits,
     order_keys,
     rename_key,
+    replace_value,
     select_disjoint,
     strip_lines,
 )
 from optabs.catalog.load import name_file
-from optabs.catalog.schema import OP, Record, Reporter
+from optabs.catalog.schema import (
+    OP,
+    SAID,
+    Choice,
+    Kind,
+    ListOf,
+    Record,
+    Reporter,
+    Scalar,
+    describe_value,
+)
 from optabs.catalog.source import KeyPath, YamlDocument, parse_yaml
 from optabs.errors import Fault, OptabsError, Place
 
@@ -45,7 +62,9 @@ class Fix:
     edit: Edit
     fault: Fault
     renamed: tuple[KeyPath, str] | None = None
-    """The key that the change renames, and its name; other changes leave the data as it is."""
+    """The key that the change renames, and its name."""
+    written: tuple[KeyPath, Any] | None = None
+    """The value that the change writes otherwise; all other changes leave the data as it is."""
 
 
 Fixes = dict[Edit, list[Fix]]
@@ -122,6 +141,8 @@ def find_fixes(document: YamlDocument, conventions: Conventions | None) -> Itera
     for path, entry in list_entries(document.data):
         for at, record, data in list_records(OP, entry, path):
             yield from _find_spelling(document, at, record, data)
+        for at, kind, value in list_kinds(OP, entry, path):
+            yield from _find_writing(document, at, kind, value)
         if conventions is None:
             continue
         for at, code, keys, wanted in list_orders(path, entry, conventions.order):
@@ -153,13 +174,51 @@ def _find_spelling(
         if len(names) != 1 or names[0] in data or meant[names[0]] > 1:
             continue
         (name,) = names
-        report = Reporter(YamlDocument(document.file))
-        record.keys[name].kind.check(data[key], (name,), report)
-        fits = not _UNFIT & {fault.code for fault in report.document.faults}
+        fits = not _UNFIT & _list_faults(record.keys[name].kind, data[key], (name,))
         if fits and (edit := rename_key(document, (*path, key), name)):
             message = f"the key {key!r} of {record.name} is now `{name}`"
             place = document.find_key_place((*path, key))
             yield Fix(edit, Fault(place, "unknown-key", message), ((*path, key), name))
+
+
+def _find_writing(document: YamlDocument, path: KeyPath, kind: Kind, value: Any) -> Iterator[Fix]:
+    """Yield a fix for a single value that would be right if it were written otherwise."""
+    source = document.find_source(path)
+    if source is None or _list_faults(kind, value, path) == set():
+        return
+    text = _write_otherwise(kind, value, source.raw)
+    edit = replace_value(document, path, text) if text else None
+    if text is None or edit is None:
+        return
+    written = parse_yaml(text.encode(), document.file).data
+    if not _list_faults(kind, written, path):
+        names = [part for part in path if isinstance(part, str)]
+        message = f"`{names[-1]}` is now {describe_value(written)}"
+        code = "unknown-word" if isinstance(kind, Choice) else "wrong-type"
+        yield Fix(edit, Fault(document.find_place(path), code, message), written=(path, written))
+
+
+def _write_otherwise(kind: Kind, value: Any, raw: str) -> str | None:
+    """Return how a value was meant to be written, `raw` being how it is; None if that is open."""
+    match kind, value:
+        case Scalar(types=types), bool() | int() | float() if str in types:
+            return json.dumps(raw)  # quotes around what stands there: 1.10 has two decimals
+        case Scalar(), str():
+            return SAID.get(value.lower(), value.strip())
+        case Choice(words=words), str():
+            near = get_close_matches(value.casefold(), words, n=2, cutoff=_NEAR)
+            same = [word for word in near if word == value.casefold()] or near
+            return same[0] if len(same) == 1 else None
+        case ListOf(), bool() | int() | float() | str() if "," not in raw:
+            return f"[{raw}]"
+    return None
+
+
+def _list_faults(kind: Kind, value: Any, path: KeyPath) -> set[str]:
+    """Return the codes of what is wrong with a value."""
+    report = Reporter(YamlDocument(""))
+    kind.check(value, path, report)
+    return {fault.code for fault in report.document.faults}
 
 
 def _try_fixes(document: YamlDocument, fixes: Fixes, edits: Sequence[Edit]) -> YamlDocument | None:
@@ -167,15 +226,20 @@ def _try_fixes(document: YamlDocument, fixes: Fixes, edits: Sequence[Edit]) -> Y
     text = apply_edits(document.text, edits)
     changed = parse_yaml(text.encode(), document.file)
     wanted = document.data
-    renames = [fix.renamed for edit in edits for fix in fixes[edit] if fix.renamed]
-    if renames:
+    chosen = [fix for edit in edits for fix in fixes[edit]]
+    writings = [(*fix.written, None) for fix in chosen if fix.written]
+    renames = [(fix.renamed[0], None, fix.renamed[1]) for fix in chosen if fix.renamed]
+    if writings or renames:
         wanted = deepcopy(wanted)
-        # From the inside out, so that paths hold.
-        for path, name in sorted(renames, key=lambda rename: -len(rename[0])):
+        # Names last and from the inside out, so that paths hold.
+        for path, value, name in [*writings, *sorted(renames, key=lambda each: -len(each[0]))]:
             around = wanted
             for part in path[:-1]:
                 around = around[part]
-            around[name] = around.pop(path[-1])
+            if name is None:
+                around[path[-1]] = value
+            else:
+                around[name] = around.pop(path[-1])
     is_same = _write_data(changed.data) == _write_data(wanted)
     return changed if is_same and len(changed.faults) <= len(document.faults) else None
 

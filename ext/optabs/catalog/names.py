@@ -5,12 +5,19 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from optabs.catalog.code import BadCode, find_bound_names, find_free_names
-from optabs.catalog.model import Case, CodeInput, Expected, Op, Text
+from optabs.catalog.model import Case, CodeInput, Entry, Expected, Op, Text
 from optabs.errors import Fault, Place, suggest_name
 
 _ALWAYS = frozenset({*dir(builtins), "np"})
+
+
+def check_names(entry: Entry) -> Entry:
+    """Return an entry with the faults of its names among its faults."""
+    faults = tuple(find_name_faults(entry.op)) if entry.op else ()
+    return replace(entry, faults=entry.faults + faults) if faults else entry
 
 
 def find_name_faults(op: Op) -> Iterator[Fault]:

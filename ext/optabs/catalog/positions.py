@@ -26,6 +26,8 @@ class Source:
 
     style: str
     """``|``, ``>``, ``'``, ``"`` or, for a plain scalar, nothing."""
+    start: int
+    """The number of the first character in the text."""
     line: int
     column: int
     raw: str

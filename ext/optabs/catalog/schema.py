@@ -86,6 +86,12 @@ class Kind(Protocol):
         """Return the usable part of `value` (or DROPPED) and report the rest."""
 
 
+SAID = dict.fromkeys(("y", "yes", "on", "true"), "true") | dict.fromkeys(
+    ("n", "no", "off", "false"), "false"
+)
+"""Texts that stand for a truth value, and how it is written."""
+
+
 @dataclass(frozen=True)
 class Scalar:
     """A single value of one of some types."""
@@ -111,8 +117,8 @@ class Scalar:
             return "put quotes around it"
         if not isinstance(value, str):
             return ""
-        if bool in self.types and value.lower() in ("y", "yes", "on", "n", "no", "off"):
-            return f"write {'true' if value.lower() in ('y', 'yes', 'on') else 'false'}"
+        if bool in self.types and (meant := SAID.get(value.lower())):
+            return f"write {meant}"
         number = _read_number(value)
         if number is not None and type(number) in self.types:
             return f"write {number}"

@@ -126,7 +126,7 @@ class YamlDocument:
             return None
         start: Any = event.start_mark
         end: Any = event.end_mark
-        raw = self.text[start.index : end.index]
+        raw, index = self.text[start.index : end.index], start.index
         line, column = start.line + 1, start.column + 1
         if event.anchor or event.tag:
             found = _PROPERTIES.match(raw)
@@ -135,8 +135,8 @@ class YamlDocument:
             column = (
                 column + before if line == start.line + 1 else before - raw.rfind("\n", 0, before)
             )
-            raw = raw[before:]
-        return Source(event.style or "", line, column, raw)
+            raw, index = raw[before:], index + before
+        return Source(event.style or "", index, line, column, raw)
 
     def find_layout(self, path: KeyPath) -> Layout | None:
         """Return how the mapping at `path` is written; None if there is none."""

@@ -16,8 +16,8 @@ from optabs.draft.names import Glossary
 from optabs.frameworks import Framework
 
 _TENSOR_NAMES = ("x", "y", "z")
-_VALUES: Mapping[str, Any] = {"int": 1, "float": 0.5, "bool": True}
-_AXIS = "axis"
+VALUES: Mapping[str, Any] = {"int": 1, "float": 0.5, "bool": True}
+AXIS = "axis"
 _MOST_FORMS, _MOST_WAYS = 3, 4
 _POSITIONAL = ("positional_only", "positional_or_keyword")
 
@@ -64,6 +64,12 @@ class Form:
         """The names of the arguments."""
         return tuple(argument.name for argument in self.arguments)
 
+    @property
+    def by_place(self) -> tuple[Argument, ...]:
+        """The arguments that calls give by position: the first, and the tensors after it."""
+        first = self.arguments[:1]
+        return (*first, *takewhile(lambda each: each.is_tensor, self.arguments[1:]))
+
 
 @dataclass(frozen=True)
 class Way:
@@ -103,8 +109,8 @@ def list_forms(apis: Mapping[str, Sequence[Api]], glossary: Glossary) -> list[Fo
             for each in signatures[key]
             if each.default is not None
         ]
-        if _AXIS in optional and _AXIS not in {each.name for each in arguments}:
-            forms.append((*arguments, Argument(_AXIS, "int")))
+        if AXIS in optional and AXIS not in {each.name for each in arguments}:
+            forms.append((*arguments, Argument(AXIS, "int")))
     forms = forms or [_name_tensors(count) for count in (1, 2, 3)]
     return [_make_form(arguments) for arguments in forms if _is_possible(arguments)]
 
@@ -144,7 +150,7 @@ def _name_tensors(count: int) -> tuple[Argument, ...]:
 
 def _is_possible(arguments: Sequence[Argument]) -> bool:
     """Whether the names differ, and values can be invented for all."""
-    are_known = all(each.is_tensor or each.type in _VALUES for each in arguments)
+    are_known = all(each.is_tensor or each.type in VALUES for each in arguments)
     return are_known and len({each.name for each in arguments}) == len(arguments)
 
 
@@ -220,7 +226,7 @@ def _invent_inputs(arguments: Sequence[Argument]) -> Iterator[Inputs]:
     """Yield inputs to be tried, the simplest first."""
     tensors = [each.name for each in arguments if each.is_tensor]
     options = {
-        each.name: -1 if each.name == _AXIS else _VALUES[each.type]
+        each.name: -1 if each.name == AXIS else VALUES[each.type]
         for each in arguments
         if not each.is_tensor
     }
@@ -330,9 +336,7 @@ def _map_arguments(
     args: dict[str, str | None] = {}
     renamed: list[str] = []
     filled: set[str] = set()
-    by_place = [
-        *takewhile(lambda each: each.is_tensor or each is form.arguments[0], form.arguments)
-    ]
+    by_place = form.by_place
     for position, argument in enumerate(by_place):
         if position < len(places):
             name = places[position].name

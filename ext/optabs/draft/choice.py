@@ -42,6 +42,8 @@ class Consensus:
     weight: int
     """How many different APIs those have that agree."""
     agreed: Array | None
+    source: str = ""
+    """The framework whose result that is."""
 
     @property
     def is_telling(self) -> bool:
@@ -95,11 +97,11 @@ def try_forms(
     simple = [
         replace(form, inputs=[each for each in form.inputs if each.is_simple]) for form in forms
     ]
-    tried = _try(name, simple, ways, machine, watch)
+    tried = try_calls(name, simple, ways, machine, watch)
     number = _find_best(tried)
     most = max(len({each[0].api.name for each in options.values()}) for options in ways)
     if max((each.ran for each in tried[number]), default=0) < most:
-        tried = _try(name, forms, ways, machine, watch)
+        tried = try_calls(name, forms, ways, machine, watch)
         number = _find_best(tried)
     form, options, found = forms[number], ways[number], tried[number]
     if not any(each.weight for each in found):
@@ -108,7 +110,7 @@ def try_forms(
     main = max(found, key=_rank)  # the first of equals
     if main.inputs.edges:
         edges = replace(form, inputs=main.inputs.edges)
-        others = _try(name, [edges], [options], machine, watch)[0]
+        others = try_calls(name, [edges], [options], machine, watch)[0]
         others += [each for each in found if each is not main]
         as_good = (each for each in others if each.weight >= main.weight)
         second = next(as_good, None) or max(others, key=lambda each: each.weight)
@@ -142,7 +144,7 @@ def _rank(found: Consensus) -> tuple[int, int, bool]:
 # --- running --------------------------------------------------------------------------------------
 
 
-def _try(
+def try_calls(
     name: str,
     forms: Sequence[Form],
     ways: Sequence[Ways],
@@ -231,15 +233,15 @@ def _agree(
     ran = len({ways[key][0].api.name for key, listed in arrays.items() if listed})
     best = Consensus(case, inputs, found, (), ran, 0, None)
     numpy_first = sorted(arrays, key=lambda key: key != "numpy")  # of equals it is the oracle
-    for candidate in (each for key in numpy_first for each in arrays[key]):
+    for source, candidate in ((key, each) for key in numpy_first for each in arrays[key]):
         keys = tuple(
             key
             for key, others in arrays.items()
-            if any(_is_same(other, candidate) for other in others)
+            if any(is_same(other, candidate) for other in others)
         )
         weight = len({ways[key][0].api.name for key in keys})
         if weight > best.weight:
-            best = Consensus(case, inputs, found, keys, ran, weight, candidate)
+            best = Consensus(case, inputs, found, keys, ran, weight, candidate, source)
     return best
 
 
@@ -252,7 +254,7 @@ def _choose_way(ways: Sequence[Way], main: Consensus, key: str) -> Way | None:
     agreeing = (
         turn
         for turn, tree in trees.items()
-        if isinstance(tree, Array) and main.agreed and _is_same(tree, main.agreed)
+        if isinstance(tree, Array) and main.agreed and is_same(tree, main.agreed)
     )
     turn = next(agreeing, next(iter(trees), None))
     if turn is not None:
@@ -264,7 +266,8 @@ def _choose_function(ways: Sequence[Way]) -> Way | None:
     return next((each for each in ways if not each.api.is_class), None)
 
 
-def _is_same(one: Array, other: Array) -> bool:
+def is_same(one: Array, other: Array) -> bool:
+    """Whether two results agree, NaN with NaN."""
     return compare_results({"": one}, {"": other}, equal_nan=True).agrees
 
 

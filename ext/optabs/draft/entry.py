@@ -6,7 +6,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from optabs.draft.calls import Argument, Form, Inputs, Way, list_forms, list_way
 from optabs.draft.choice import Choice, Consensus, try_forms
 from optabs.draft.lookup import Findings, Machine, Watching
 from optabs.draft.names import read_glossary
+from optabs.draft.options import Options, add_options
 from optabs.errors import OptabsError
 from optabs.frameworks import Framework
 from optabs.records import Verdict
@@ -26,6 +28,17 @@ from optabs.verify import Judgement
 
 _NUMPY = "numpy"
 _GUESS = f"{TO_CHECK.removeprefix('# ')}:"
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Where the oracle of a case comes from."""
+
+    case: str
+    """The id of the case."""
+    comment: str
+    framework: str
+    """Whose own result it is; empty where it is that of another op."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +56,9 @@ class Draft:
     """By framework, in the order of the cases."""
     absent: Mapping[str, str]
     """Why a framework has no variant."""
-    oracles: Sequence[tuple[str, str]]
-    """The id of each case, and where its oracle comes from."""
+    oracles: Sequence[Oracle]
+    """In the order of the cases."""
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,9 @@ def make_draft(
         for form in forms
     ]
     choice = try_forms(request.operation, forms, ways, machine, watch)
+    options = Options()
+    if not request.like:  # which has options of its own
+        choice, options = add_options(request.operation, choice, glossary, machine, watch)
     category = request.category or _guess_category(request.like, choice, catalog, machine)
     absent = _explain_absent(choice, findings, machine)
     expressions = [_call_numpy(case, choice, machine) for case in choice.cases]
@@ -97,7 +114,7 @@ def make_draft(
     ]
     if kept != expressions:
         draft = _write(request, category, choice, absent, kept, machine, watch)
-    return draft
+    return replace(draft, options=options)
 
 
 def _count_verified(draft: Draft, number: int) -> int:
@@ -291,7 +308,10 @@ def _write(
         entry.op,
         {key: report.list_variant(entry.op, key) for key in entry.op.variants},
         absent,
-        [(case.id, case.comment) for case in cases or copied],
+        [
+            Oracle(case.id, case.comment, found.source if found else "")
+            for case, found in zip_longest(cases or copied, choice.cases)
+        ],
     )
 
 

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from optabs.catalog.conventions import TO_WRITE
 from optabs.catalog.model import Catalog
 from optabs.draft.entry import Draft
+from optabs.draft.options import CASE
 from optabs.frameworks import Registry
 from optabs.records import Verdict
 from optabs.verify import Judgement
@@ -47,13 +48,29 @@ def _list_sure(draft: Draft, keys: Sequence[str]) -> list[str]:
         if key in draft.absent:
             rows.append((key, "-", draft.absent[key].partition(": ")[0]))
             continue
-        verdicts = [each.verdict for each in draft.judgements[key] if each.case]
-        count = verdicts.count(Verdict.VERIFIED)
-        cases = "case" if len(verdicts) == 1 else "cases"
-        agree = f"exists; agrees with the oracle in {count} of {len(verdicts)} {cases}"
-        rows.append((key, draft.choice.ways[key].api.name, agree if verdicts else "exists"))
+        rows.append((key, draft.choice.ways[key].api.name, _describe_agreement(draft, key)))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return [f"{key:{widths[0]}}  {api:{widths[1]}}  {text}" for key, api, text in rows]
+
+
+def _describe_agreement(draft: Draft, key: str) -> str:
+    """Return in how many cases a framework agrees with the oracle, and in how many it gave it."""
+    ways = draft.choice.ways
+    own = {
+        each.case
+        for each in draft.oracles
+        if each.framework and ways[each.framework].api.name == ways[key].api.name
+    }
+    judged = [each for each in draft.judgements[key] if each.case]
+    verified = [each.case.id for each in judged if each.case and each.verdict is Verdict.VERIFIED]
+    held = [name for name in verified if name not in own]
+    of_all = f"{len(judged)} {'case' if len(judged) == 1 else 'cases'}"
+    said = ["exists"]
+    if held or (judged and not own):
+        said.append(f"agrees with the oracle in {len(held)} of {of_all}")
+    if own:
+        said.append(f"its own output is the oracle in {len(own)} of {of_all}")
+    return "; ".join(said)
 
 
 def _list_failures(draft: Draft) -> Iterator[str]:
@@ -79,8 +96,14 @@ def _describe_failure(judgement: Judgement) -> str:
 def _list_guesses(draft: Draft) -> Iterator[str]:
     if draft.guessed_category:
         yield f"the category: {draft.guessed_category}"
-    names = ", ".join(f"{each.name} ({each.type})" for each in draft.choice.form.arguments)
+    optional = {each.name for each in draft.options.listed}
+    names = ", ".join(
+        f"{each.name} ({each.type})"
+        for each in draft.choice.form.arguments
+        if each.name not in optional
+    )
     yield f"the standard arguments: {names or 'none'}"
+    yield from _list_options(draft)
     if draft.choice.several:
         yield (
             f"one result, but {', '.join(draft.choice.several)} gave several: name each under "
@@ -92,13 +115,13 @@ def _list_guesses(draft: Draft) -> Iterator[str]:
             "take those of another op with --like OTHER"
         )
     elif draft.oracles:
-        yield f"the inputs of {', '.join(f'`{name}`' for name, _ in draft.oracles)}"
+        yield f"the inputs of {', '.join(f'`{each.case}`' for each in draft.oracles)}"
     oracles: dict[str, list[str]] = {}
-    for (name, comment), case in zip_longest(draft.oracles, draft.choice.cases):
+    for oracle, case in zip_longest(draft.oracles, draft.choice.cases):
         is_alone = case and len(case.frameworks) == 1 < len(case.results)
         alone = "; no other framework agrees" if is_alone else ""
-        said = comment.partition(": ")[2].rstrip(".") + alone
-        oracles.setdefault(said, []).append(f"`{name}`")
+        said = oracle.comment.partition(": ")[2].rstrip(".") + alone
+        oracles.setdefault(said, []).append(f"`{oracle.case}`")
     yield from (f"the oracle of {', '.join(names)}: {said}" for said, names in oracles.items())
     for key, way in draft.choice.ways.items():
         if way.guesses:
@@ -107,8 +130,50 @@ def _list_guesses(draft: Draft) -> Iterator[str]:
             yield f"{key}: the API, which warns: {way.api.fact.warning}"
 
 
+def _list_options(draft: Draft) -> Iterator[str]:
+    """Yield which optional arguments signatures speak for, and what is not sure of each."""
+    options, ways = draft.options, draft.choice.ways
+    given = {name for case in draft.choice.cases for name in case.inputs.values}
+    for title, is_run in ((f"run in `{CASE}`", True), ("in no case", False)):
+        listed = [each for each in options.listed if (each.name in given) is is_run]
+        names = ", ".join(f"{each.name} ({each.type}, {each.default!r})" for each in listed)
+        if names:
+            yield f"the optional arguments, from signatures, {title}: {names}"
+    for option in options.listed:
+        if not option.is_typed:
+            yield f"the type of `{option.name}`: it takes a number, but no default is one"
+        if option.others:
+            yield f"the default of `{option.name}`: {option.default!r}; {option.other_defaults}"
+        for key, code in option.misfits.items():
+            yield f"{key}: its `{option.name}` is of another type, {code}, so it gets none"
+    for key, way in ways.items():
+        args = way.data.get("args", {})
+        unread = [each for each in options.listed if key not in each.names and each.name in args]
+        lacked = [f"`{each.name}`" for each in unread if args[each.name] is None]
+        if lacked:
+            yield f"{key}: that it has no {', '.join(lacked)}, since no call with it ran"
+        runs = draft.choice.cases and draft.choice.cases[0].results.get(key)
+        unsure = [
+            f"`{args[each.name]}`"
+            for each in unread
+            if args[each.name] and not (runs and each.name in options.tried)
+        ]
+        if unsure:
+            yield f"{key}: that it takes {', '.join(unsure)}, since its signature cannot be read"
+    if options.dropped:
+        names = ", ".join(f"`{name}`" for name in options.dropped)
+        yield f"without {names}, which signatures share: no default tells the type"
+
+
 def _list_blanks(draft: Draft) -> Iterator[str]:
     yield f"what begins with '{TO_WRITE}': the description, what the arguments are"
+    for key, judgements in draft.judgements.items():
+        lacked = [name for name, own in draft.op.variants[key].args.items() if own is None]
+        for each in judgements:
+            given = {item.name for item in each.case.inputs} if each.case else set()
+            missing = [f"`{name}`" for name in lacked if name in given]
+            if missing and each.case and each.verdict is not Verdict.VERIFIED:
+                yield f"{key} has no {', '.join(missing)}: an example of `{each.case.id}`"
     for reason in dict.fromkeys(draft.absent.values()):
         keys = [key for key, why in draft.absent.items() if why == reason]
         yield f"{', '.join(keys)}: {reason}"

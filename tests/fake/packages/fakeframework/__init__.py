@@ -79,6 +79,15 @@ def add(x, y, *, alpha=1):
     return Array(data, x.dtype, tuple(zip((x, y), slopes, strict=True)))
 
 
+def bend(x, slope=0.5, shift=0.0, top=None, limit=100, style=1, order="K", unit=None, tint=0.5):
+    """Return x, times slope where it is negative, plus shift and top, at most limit; in float64."""
+
+    def bend_one(number):
+        return min(number * (slope if number < 0 else 1) + shift + (top or 0), limit)
+
+    return Array(_map(bend_one, x.data), float64)
+
+
 def sum(x):  # noqa: A001
     """Add up all elements."""
     return Array(math.fsum(_list_leaves(x.data)), x.dtype)

@@ -17,3 +17,8 @@ def sine(x):
 
 def exponential(x):
     return Vector(map(math.exp, x))
+
+
+def bend(x, order="C", unit=None, *, top=None, limit=50.0, shift=0, slope=0.5, style="soft"):
+    bent = (each * (slope if each < 0 else 1) + shift + (top or 0) for each in x)
+    return Vector(min(each, limit) for each in bent)
