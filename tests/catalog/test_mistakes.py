@@ -292,6 +292,13 @@ MISTAKES: list[tuple[str, str, str, str]] = [
         "found the text 'torch.add' (write {api: torch.add})",
     ),
     (
+        "no word on why",
+        "variants:\n",
+        "variants:\n  torch: {unsupported: true}\n",
+        "24:24: wrong-type `unsupported` wants text that is not empty, found `true` "
+        "(write the reason)",
+    ),
+    (
         "arguments as Python writes them",
         "args: {factor: alpha}",
         "args: factor=alpha",

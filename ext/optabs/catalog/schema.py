@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -102,6 +102,8 @@ class Scalar:
     """Which values of these types are good; `wanted` says it in words."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """The same in words of JSON Schema, as far as these go."""
+    is_reason: bool = False
+    """Whether it says why: then neither `true` nor a number becomes right in quotes."""
 
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind. `true` is no number."""
@@ -114,7 +116,7 @@ class Scalar:
             quotes = ", or put quotes around the word" if str in self.types else ""
             return f"fill it in, or remove it{quotes}"
         if str in self.types and isinstance(value, bool | int | float):
-            return "put quotes around it"
+            return "write the reason" if self.is_reason else "put quotes around it"
         if not isinstance(value, str):
             return ""
         if bool in self.types and (meant := SAID.get(value.lower())):
@@ -340,6 +342,7 @@ TEXT = Scalar((str,), "text")
 WORDS = Scalar(
     (str,), "text that is not empty", lambda value: bool(value.strip()), {"pattern": r"\S"}
 )
+REASON = replace(WORDS, is_reason=True)
 BOOL = Scalar((bool,), "true or false")
 NUMBER = Scalar((int, float), "a finite number", _is_finite)
 TOLERABLE = Scalar(
@@ -442,7 +445,7 @@ TOLERANCE = Record(
         ),
         "atol": Key(TOLERABLE, "The absolute part, which is added.", 1e-6, required=True),
         "reason": Key(
-            WORDS,
+            REASON,
             "Why it is needed, which is what loses the digits. Readers see it.",
             "the sum runs over 10,000 terms",
             required=True,
@@ -580,7 +583,7 @@ DIFFERENCE = Record(
             {"result": [0, 1]},
         ),
         "reason": Key(
-            WORDS,
+            REASON,
             "Why they differ by design. Readers see it.",
             "integers are 32-bit by default",
             required=True,
@@ -643,7 +646,7 @@ CASE = Record(
             [{"frameworks": ["jax"], "dtype": {"result": "int32"}, "reason": "..."}],
         ),
         "not_on": Key(
-            MapOf(WORDS),
+            MapOf(REASON),
             "Devices on which no framework runs this case, each with the reason; readers see it.",
             {"metal": "needs float64"},
         ),
@@ -743,11 +746,11 @@ VARIANT = Record(
             default="a call is made from the other keys of the variant",
         ),
         "unsupported": Key(
-            WORDS, "That the framework has no such op, and why.", "MLX has no complex sort."
+            REASON, "That the framework has no such op, and why.", "MLX has no complex sort."
         ),
-        "untestable": Key(WORDS, "That the example cannot be run, and why.", "needs two hosts"),
+        "untestable": Key(REASON, "That the example cannot be run, and why.", "needs two hosts"),
         "not_on": Key(
-            MapOf(OneOf({str: WORDS, dict: MapOf(WORDS)}, "a reason, or reasons by case id")),
+            MapOf(OneOf({str: REASON, dict: MapOf(REASON)}, "a reason, or reasons by case id")),
             "Devices on which the framework does not do this, each with the reason (for all cases, "
             "or by case id); readers see it.",
             {"metal": "computed on the CPU alone"},
