@@ -238,6 +238,19 @@ def test_nan_does_not_equal_nan_unless_asked() -> None:
     assert measure_error(NAN, NAN, equal_nan=True) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "shown"), [("float32", NAN, "nan"), ("complex64", NAN + 1j, "(nan+1j)")]
+)
+def test_nan_where_nan_is_expected_is_told_as_what_it_is(
+    dtype: str, value: complex, shown: str
+) -> None:
+    (finding,) = compare(make([value], dtype), make([value], dtype)).findings
+    assert finding.message == (
+        f"`y[0]` is {shown}, expected {shown}: these are equal only where the case has "
+        "`equal_nan: true`"
+    )
+
+
 def test_an_error_that_is_not_finite_is_shown_as_such() -> None:
     found = compare(make([NAN, 1.0]), make([1.0, 1.5]))
     assert (found.max_abs_error, found.max_rel_error) == (INF, INF)

@@ -321,9 +321,17 @@ class _Comparer:
             if not (math.isfinite(absolute) and absolute <= _allow(tolerance, other)):
                 wrong.append((index, mine, other, absolute, relative))
         for index, mine, other, absolute, relative in wrong[:_SHOWN_FINDINGS]:
+            element = f"`{name}{_write_index(index, actual.shape)}`"
+            if is_nan(mine) and is_nan(other) and not self.equal_nan:
+                self.find(
+                    "value",
+                    f"{element} is {mine!r}, expected {other!r}: these are equal only where the "
+                    "case has `equal_nan: true`",
+                )
+                continue
             self.find(
                 "value",
-                f"`{name}{_write_index(index, actual.shape)}` is {mine!r}, expected "
+                f"{element} is {mine!r}, expected "
                 f"{other!r}: off by {absolute:.3g} ({relative:.3g} relative), allowed "
                 f"{tolerance.atol:g} + {tolerance.rtol:g} * |expected| "
                 f"({tolerance.source})",

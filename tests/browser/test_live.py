@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,20 @@ def test_an_edited_example_is_run_and_judged(live, open_live):
     live.wait_for("ran ops/sine, fake_two: other-one: differs")
 
 
+def test_the_verdict_on_what_prints_a_lot_is_in_sight(open_live):
+    page = open_live("ops/sine.html")
+    page.get_by_role("tab", name="Fake Two").click()
+    example = edit(page, "fake-two-plain", "for each in range(1000):\n    print(each)\nresult = 1")
+    example.get_by_role("button", name="Run").click()
+    result = example.locator(".optabs-live-result")
+    result.locator(".optabs-message").first.wait_for()
+    assert result.bounding_box()["height"] < page.viewport_size["height"]
+    output = result.locator(".optabs-output")
+    output.focus()
+    page.keyboard.press("End")
+    page.wait_for_function("output => output.scrollTop > 1000", arg=output.element_handle())
+
+
 def test_an_edited_example_can_be_copied_as_yaml_and_built(live, open_live):
     page = open_live("ops/sine.html#fake")
     example = edit(page, "fake-plain", "result = ff.sin(ff.array([0.5, -1.0]))\nprint('copied')")
@@ -200,6 +215,13 @@ def test_an_edited_example_can_be_copied_as_yaml_and_built(live, open_live):
     expect(page.locator(".optabs-live-code")).to_have_count(0)
 
 
+def wait_for_text(file, text):
+    deadline = time.monotonic() + SECONDS / 1000
+    while text not in file.read_text():
+        assert time.monotonic() < deadline, f"no {text!r} in {file}"
+        time.sleep(0.02)
+
+
 def test_an_edit_outlasts_that_the_page_is_built_anew_until_it_is_reset(live, open_live):
     page = open_live("ops/sine.html#fake")
     before = find_example(page, "fake-plain").inner_text()
@@ -208,6 +230,11 @@ def test_an_edit_outlasts_that_the_page_is_built_anew_until_it_is_reset(live, op
     # Whoever writes is not disturbed.
     page.get_by_role("button", name="Load it").wait_for()
     expect(page.locator(":focus")).to_have_value("# not finished")
+    # The lists, the search and the exports are written meanwhile; the page has nothing of it.
+    wait_for_text(live.output / "ops/sine.json", "another text")
+    expect(page.locator("#optabs-live [role=status]")).to_have_text(
+        "This page was built anew. Load it"
+    )
     page.get_by_role("button", name="Load it").click()
     example = find_example(page, "fake-plain")
     expect(page.locator("#optabs-live")).to_be_hidden()

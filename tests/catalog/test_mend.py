@@ -216,7 +216,7 @@ description: 3.10  # version
 aliases: Abs
 cases:
   - {id: a, inputs: {x: {values: [1.0], dtype: int32}}, plot: Curve, equal_nan: "yes", grad: No}
-  - {id: b, expect: 1, tolerance: {rtol: '1e-3', atol: 0, reason: 12}}
+  - {id: b, title: 12, expect: 1, tolerance: {rtol: '1e-3', atol: 0, reason: r}}
 variants:
   torch: {api: torch.abs, min_version: 2.10, args: {x: true}}
 """,
@@ -230,7 +230,7 @@ description: "3.10"  # version
 aliases: [Abs]
 cases:
   - {id: a, inputs: {x: {values: [1.0], dtype: int32}}, plot: curve, equal_nan: true, grad: false}
-  - {id: b, expect: 1, tolerance: {rtol: 1e-3, atol: 0, reason: "12"}}
+  - {id: b, title: "12", expect: 1, tolerance: {rtol: 1e-3, atol: 0, reason: r}}
 variants:
   torch: {api: torch.abs, min_version: "2.10", args: {x: "true"}}
 """
@@ -251,6 +251,7 @@ variants:
         "operation: A\ncases: [{id: a, tolerance: {rtol: about 1, atol: 0, reason: r}}]\n",
         "operation: A\ncases: [{id: a, tolerance: {rtol: -1, atol: 0, reason: r}}]\n",
         "operation: A\naliases: a, b\n",  # one name, or two?
+        "operation: A\nvariants: {torch: {unsupported: true}}\n",  # why?
         "operation: A\nsee_also: [&o 1]\ncases: [{id: a, expect: *o}]\n",  # both would change
     ],
 )

@@ -252,6 +252,67 @@ MISTAKES: list[tuple[str, str, str, str]] = [
         "15:17: bad-python this is no Python: '(' was never closed (mend the code)",
     ),
     (
+        "quotes of a word processor",
+        "expect: np.add(x, y)",
+        "expect: “np.add(x, y)”",
+        "22:13: bad-python this is no Python: invalid character '“' (U+201C) "
+        "(write it as on the keyboard: straight quotes, a plain minus sign)",
+    ),
+    (
+        "a minus sign of a word processor",
+        "factor: 2.0",
+        "factor: −2.0",
+        "14:15: bad-input `factor` is the text '−2.0' "
+        "(write -2.0, with the minus sign of the keyboard, or put quotes around it)",
+    ),
+    (
+        "NumPy code for an input",
+        "x: [1.0, 2.0]\n",
+        "x: np.ones((1, 3))\n",
+        "12:10: bad-input `x` is the text 'np.ones((1, 3))' "
+        "(write the values or {random: ..., shape: [...]}, or put quotes around the text)",
+    ),
+    (
+        "a shape in parentheses",
+        "x: [1.0, 2.0]\n",
+        "x:\n        random: normal\n        shape: (2, 3)\n",
+        "14:16: wrong-type `shape` wants a list, found the text '(2, 3)' (write [2, 3])",
+    ),
+    (
+        "an example in a case",
+        "    title: Small numbers\n",
+        "    title: Small numbers\n    example: result = x\n",
+        "11:5: unknown-key a case has no key 'example' (it is a key of a variant)",
+    ),
+    (
+        "an API in place of a variant",
+        "variants:\n",
+        "variants:\n  torch: torch.add\n",
+        "24:10: wrong-type `torch` wants a mapping, or null where the framework has no such op, "
+        "found the text 'torch.add' (write {api: torch.add})",
+    ),
+    (
+        "no word on why",
+        "variants:\n",
+        "variants:\n  torch: {unsupported: true}\n",
+        "24:24: wrong-type `unsupported` wants text that is not empty, found `true` "
+        "(write the reason)",
+    ),
+    (
+        "arguments as Python writes them",
+        "args: {factor: alpha}",
+        "args: factor=alpha",
+        "26:11: wrong-type `args` wants a mapping, found the text 'factor=alpha' "
+        "(write {name: value, ...})",
+    ),
+    (
+        "code whose lines YAML joins",
+        "wide: |",
+        "wide: >",
+        "30:9: bad-python this is no Python: invalid syntax "
+        "(write | in place of >, which joins lines)",
+    ),
+    (
         "code that is no Python",
         "        result = ff.add(x, y)",
         "        result = ff.add(x, y))",
@@ -261,7 +322,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
 
 
 # What is told besides, for a key or a case that is misspelt is not there.
-CONSEQUENCES = {"missing-framework", "no-title", "unknown-case"}
+CONSEQUENCES = {"missing-framework", "no-title", "unknown-case", "framework-order"}
 
 
 def list_faults(text: str) -> list[str]:

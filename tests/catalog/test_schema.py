@@ -94,6 +94,13 @@ def test_a_good_value_is_kept(kind: Kind, value: Any) -> None:
         (DTYPE, 32, "`key` wants one of bool, int8"),
         (Choice(("a", "b")), "zzz", "`key` does not know 'zzz' (write one of a, b)"),
         (ListOf(TEXT), "a", "`key` wants a list, found the text 'a' (write [a])"),
+        (ListOf(TEXT), "(2, 3)", "`key` wants a list, found the text '(2, 3)' (write [2, 3])"),
+        # what is left of `{shape: (2, 3)}`
+        (
+            ListOf(TEXT),
+            "(2",
+            "`key` wants a list, found the text '(2' (write square brackets: [2, 3])",
+        ),
         (MapOf(TEXT), ["a"], "`key` wants a mapping, found a list"),
         (OneOf({str: TEXT}, "text alone"), 1, "`key` wants text alone, found the number 1"),
         (Maybe(TEXT), 1, "`key` wants text, found the number 1"),

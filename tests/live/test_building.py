@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,48 @@ def test_a_page_of_an_earlier_server_is_outdated(sine, start_live, ask, follow):
         assert next(states)["reload"] is True
 
 
+def test_an_entry_that_is_removed_is_gone_everywhere(sine, start_live, ask, follow):
+    text = (sine.ops / "sine.yaml").read_text()
+    cosine = sine.write("cosine", text.replace("Sine", "Cosine"))
+    lists = ("searchindex.js", "optabs.json", "genindex.html")
+
+    def is_listed(live, name):
+        return [name in ask(live.port, f"/{file}").text for file in lists] == [True] * len(lists)
+
+    with start_live(sine) as live:
+        sine.edit("cosine", "the first text", "another text")
+        live.wait_for("built ops/cosine.yaml")
+        since = ask(live.port, "/ops/cosine.html").data["since"]
+        wait_until(lambda: is_listed(live, "Cosine"))
+        with follow(live.port, "ops/cosine.html", since) as own:
+            cosine.unlink()
+            assert next(own)["reload"] is False
+            live.wait_for("built ops/cosine.yaml", 2)
+            assert next(state for state in own if not state["building"])["reload"]
+        assert ask(live.port, "/ops/cosine.html").status == 404
+        wait_until(lambda: ask(live.port, "/badges/cosine.svg").status == 404)
+        wait_until(lambda: not any("osine" in ask(live.port, f"/{file}").text for file in lists))
+    assert not [line for line in live.lines if "Traceback" in line]
+
+
+def test_an_entry_that_is_removed_after_live_breaks_no_build(sine, start_live, ask):
+    text = (sine.ops / "sine.yaml").read_text()
+    cosine = sine.write("cosine", text.replace("Sine", "Cosine"))
+    with start_live(sine) as live:
+        sine.edit("cosine", "the first text", "another text")
+        live.wait_for("built ops/cosine.yaml")
+        wait_until(lambda: "another text" in ask(live.port, "/ops/cosine.json").text)
+        wait_until(
+            lambda: (live.output / "searchindex.js").stat().st_mtime > cosine.stat().st_mtime
+        )
+    cosine.unlink()
+    started = sine.prepare([])
+    started["args"] = [sys.executable, "-m", "sphinx", "-d", "_build/doctrees", ".", "_build/html"]
+    built = subprocess.run(**started, capture_output=True, check=False)
+    assert built.returncode == 0, built.stderr
+    assert "Cosine" not in (sine.folder / "_build/html/searchindex.js").read_text()
+
+
 def test_what_is_saved_during_a_build_is_built_next_in_one_go(sine, start_live, ask):
     with start_live(sine) as live:
         gate = sine.folder / "_build/gate"
@@ -107,6 +150,43 @@ def test_what_is_saved_during_a_build_is_built_next_in_one_go(sine, start_live, 
         assert "text 3" in ask(live.port, "/ops/sine.html").text
         assert ask(live.port, "/more2.html").status == 200
         assert len([line for line in live.lines if "optabs: built" in line]) == 4
+
+
+SLOW_TO_KEEP = """
+import time
+from pathlib import Path
+
+BUILD = Path(__file__).parent / "_build"
+
+class Slow:
+    def __reduce__(self):
+        while (BUILD / "gate").exists():
+            (BUILD / "waiting").touch()
+            time.sleep(0.01)
+        return Slow, ()
+
+def setup(app):
+    app.connect("env-updated", lambda app, env: setattr(env, "slow", Slow()))
+"""
+
+
+def test_what_has_been_read_is_kept_whole_though_a_save_comes_between(sine, start_live):
+    kept = sine.folder / "_build/doctrees/environment.pickle"
+    sine.write("./slow.py", SLOW_TO_KEEP)
+    sine.write(
+        "./conf.py",
+        "import sys\n\nsys.path.insert(0, '.')\n"
+        "project = 'Fakes'\nextensions = ['optabs', 'slow']\noptabs_inventories = False\n",
+    )
+    with start_live(sine) as live:
+        whole = kept.read_bytes()
+        gate = sine.write("./_build/gate", "")
+        sine.edit("sine", "the first text", "another text")
+        wait_until((sine.folder / "_build/waiting").exists)
+        assert kept.read_bytes() == whole
+        live.stop()
+    assert kept.read_bytes() == whole
+    gate.unlink()
 
 
 def test_pages_say_that_they_are_being_built(sine, start_live, ask, follow):

@@ -118,6 +118,8 @@ def test_what_is_built_installed_hidden_or_temporary_is_not_told(root):
             "ops/#abs.yaml#",
             "ops/.#abs.yaml",
             "ops/abs.yaml~",
+            "ops/.abs.yaml.new",
+            "ops/sedAb3dEf",
         ):
             await watched.write(name)
         await asyncio.sleep(0.5)

@@ -72,7 +72,15 @@ def find_code_faults(text: Text, *, expression: bool = False) -> Iterator[Fault]
         (check_expression if expression else check_module)(text.text)
     except BadCode as error:
         place = text.place if error.row is None else text.find_place(error.row, error.offset)
-        yield Fault(place, "bad-python", f"this is no Python: {error}", "mend the code")
+        yield Fault(place, "bad-python", f"this is no Python: {error}", _find_hint(text, error))
+
+
+def _find_hint(text: Text, error: BadCode) -> str:
+    if "invalid character" in str(error):
+        return "write it as on the keyboard: straight quotes, a plain minus sign"
+    if str(error) == "invalid syntax" and text.source and text.source.style == ">":
+        return "write | in place of >, which joins lines"
+    return "mend the code"
 
 
 def _compile(code: str, mode: str, flags: int = 0) -> Any:

@@ -6,6 +6,7 @@ import ast
 import json
 import keyword
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -40,6 +41,10 @@ from optabs.errors import suggest_name
 
 DISTRIBUTIONS = {"normal": ("mean", "std"), "uniform": ("low", "high"), "integers": ("low", "high")}
 MAX_ELEMENTS = 1_000_000
+
+# Signs that look like a minus, as word processors and web pages have them.
+_MINUSES = ("\u2212", "\u2013", "\u2012")
+_CALL = re.compile(r"(np|numpy|torch|jnp|jax|tf|mx)(\.\w+)+\(")
 
 _LARGEST_FLOATS = {
     "float16": 65504.0,
@@ -192,6 +197,10 @@ def _find_lost_type(text: str, path: KeyPath, report: Reporter) -> str:
         return "write null, or put quotes around the text"
     if text.lower().lstrip("+-") in ("nan", "inf"):
         return "write .nan, .inf or -.inf, or put quotes around the text"
+    if text[:1] in _MINUSES and text[1:2].isdigit():
+        return f"write -{text[1:]}, with the minus sign of the keyboard, or put quotes around it"
+    if _CALL.match(text):
+        return "write the values or {random: ..., shape: [...]}, or put quotes around the text"
     try:
         ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -254,7 +263,7 @@ def _read_array(
             path,
             "ragged-array",
             f"the rows of `{name}` differ in length",
-            "use {python: ...} for a nested list that is no array",
+            "make them equally long, or use {python: ...} for a nested list that is no array",
         )
         return None
     if math.prod(shape) > MAX_ELEMENTS:

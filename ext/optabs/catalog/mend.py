@@ -201,7 +201,7 @@ def _find_writing(document: YamlDocument, path: KeyPath, kind: Kind, value: Any)
 def _write_otherwise(kind: Kind, value: Any, raw: str) -> str | None:
     """Return how a value was meant to be written, `raw` being how it is; None if that is open."""
     match kind, value:
-        case Scalar(types=types), bool() | int() | float() if str in types:
+        case Scalar(types=types, is_reason=False), bool() | int() | float() if str in types:
             return json.dumps(raw)  # quotes around what stands there: 1.10 has two decimals
         case Scalar(), str():
             return SAID.get(value.lower(), value.strip())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -102,6 +102,8 @@ class Scalar:
     """Which values of these types are good; `wanted` says it in words."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """The same in words of JSON Schema, as far as these go."""
+    is_reason: bool = False
+    """Whether it says why: then neither `true` nor a number becomes right in quotes."""
 
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind. `true` is no number."""
@@ -114,7 +116,7 @@ class Scalar:
             quotes = ", or put quotes around the word" if str in self.types else ""
             return f"fill it in, or remove it{quotes}"
         if str in self.types and isinstance(value, bool | int | float):
-            return "put quotes around it"
+            return "write the reason" if self.is_reason else "put quotes around it"
         if not isinstance(value, str):
             return ""
         if bool in self.types and (meant := SAID.get(value.lower())):
@@ -199,13 +201,17 @@ class ListOf:
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind."""
         if not isinstance(value, list):
-            is_item = isinstance(value, str | int | float)
-            hint = f"write [{shorten(str(value))}]" if is_item else ""
-            return report.note_wrong_type(path, value, self.wanted, hint)
+            return report.note_wrong_type(path, value, self.wanted, self._find_hint(value))
         checked = [
             self.item.check(item, (*path, index), report) for index, item in enumerate(value)
         ]
         return checked if self.gaps else [item for item in checked if item is not DROPPED]
+
+    def _find_hint(self, value: Any) -> str:
+        if isinstance(value, str) and value.startswith("("):
+            whole = value.endswith(")")
+            return f"write [{shorten(value[1:-1])}]" if whole else "write square brackets: [2, 3]"
+        return f"write [{shorten(str(value))}]" if isinstance(value, str | int | float) else ""
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,8 @@ class MapOf:
     def check(self, value: Any, path: KeyPath, report: Reporter) -> Any:
         """See Kind."""
         if not isinstance(value, dict):
-            return report.note_wrong_type(path, value, self.wanted)
+            hint = "write {name: value, ...}" if value is not None else "fill it in, or remove it"
+            return report.note_wrong_type(path, value, self.wanted, hint)
         checked = {key: self.value.check(item, (*path, key), report) for key, item in value.items()}
         return {key: item for key, item in checked.items() if item is not DROPPED}
 
@@ -273,7 +280,9 @@ class Record:
                     (*path, key),
                     "unknown-key",
                     f"{self.name} has no key {shorten(repr(key))}",
-                    suggest_name(key, self.keys) or "it may have " + ", ".join(self.keys),
+                    _find_owner(key)
+                    or suggest_name(key, self.keys)
+                    or "it may have " + ", ".join(self.keys),
                 )
                 continue
             kept = spec.kind.check(item, (*path, key), report)
@@ -314,7 +323,11 @@ class OneOf:
         """See Kind."""
         kind = self.kinds.get(type(value))
         if kind is None:
-            return report.note_wrong_type(path, value, self.wanted)
+            record = self.kinds.get(dict)
+            hint = "fill it in, or remove it" if value is None else ""
+            if isinstance(value, str) and isinstance(record, Record):
+                hint = f"write {{{next(iter(record.keys))}: {shorten(value)}}}"
+            return report.note_wrong_type(path, value, self.wanted, hint)
         return kind.check(value, path, report)
 
 
@@ -329,6 +342,7 @@ TEXT = Scalar((str,), "text")
 WORDS = Scalar(
     (str,), "text that is not empty", lambda value: bool(value.strip()), {"pattern": r"\S"}
 )
+REASON = replace(WORDS, is_reason=True)
 BOOL = Scalar((bool,), "true or false")
 NUMBER = Scalar((int, float), "a finite number", _is_finite)
 TOLERABLE = Scalar(
@@ -431,7 +445,7 @@ TOLERANCE = Record(
         ),
         "atol": Key(TOLERABLE, "The absolute part, which is added.", 1e-6, required=True),
         "reason": Key(
-            WORDS,
+            REASON,
             "Why it is needed, which is what loses the digits. Readers see it.",
             "the sum runs over 10,000 terms",
             required=True,
@@ -569,7 +583,7 @@ DIFFERENCE = Record(
             {"result": [0, 1]},
         ),
         "reason": Key(
-            WORDS,
+            REASON,
             "Why they differ by design. Readers see it.",
             "integers are 32-bit by default",
             required=True,
@@ -632,7 +646,7 @@ CASE = Record(
             [{"frameworks": ["jax"], "dtype": {"result": "int32"}, "reason": "..."}],
         ),
         "not_on": Key(
-            MapOf(WORDS),
+            MapOf(REASON),
             "Devices on which no framework runs this case, each with the reason; readers see it.",
             {"metal": "needs float64"},
         ),
@@ -732,11 +746,11 @@ VARIANT = Record(
             default="a call is made from the other keys of the variant",
         ),
         "unsupported": Key(
-            WORDS, "That the framework has no such op, and why.", "MLX has no complex sort."
+            REASON, "That the framework has no such op, and why.", "MLX has no complex sort."
         ),
-        "untestable": Key(WORDS, "That the example cannot be run, and why.", "needs two hosts"),
+        "untestable": Key(REASON, "That the example cannot be run, and why.", "needs two hosts"),
         "not_on": Key(
-            MapOf(OneOf({str: WORDS, dict: MapOf(WORDS)}, "a reason, or reasons by case id")),
+            MapOf(OneOf({str: REASON, dict: MapOf(REASON)}, "a reason, or reasons by case id")),
             "Devices on which the framework does not do this, each with the reason (for all cases, "
             "or by case id); readers see it.",
             {"metal": "computed on the CPU alone"},
@@ -846,3 +860,9 @@ OP = Record(
     doc="One op: what it computes, how that is checked, and how each framework has it. A file "
     "holds an entry, or a list of them.",
 )
+
+
+def _find_owner(key: str) -> str:
+    """Return where a key belongs that stands where it does not, as a hint; may be empty."""
+    owners = [record.name for record in (OP, CASE, VARIANT) if key in record.keys]
+    return f"it is a key of {' or of '.join(owners)}" if owners else ""

@@ -517,6 +517,29 @@ _GLUED = re.compile(r"[ -]*([A-Za-z_]\w*):(?=\S)")
 _CLOSED = re.compile(r"[ -]*\w+: +(?:([{\[]).*[}\]]|(['\"]).*\2) *[^ #,}\]]")
 # What PyYAML says where something stands that could stand elsewhere.
 _MISPLACED = ("mapping values are not allowed", "did not find expected key", "'-' indicator")
+# What is seldom seen and breaks the lines below it. The group is where to look.
+_CULPRITS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (
+        re.compile(r"(<{7}|={7}|>{7})(?: |$)"),
+        "Git's mark of a conflict is still here",
+        "keep the lines that are right, and remove the marks",
+    ),
+    (
+        re.compile(r"[ -]*(?:\w+:)?([\u00a0\u2000-\u200b\u202f\u3000])"),
+        "a space that is none in YAML, such as a no-break space",
+        "type the spaces of this line again",
+    ),
+    (
+        re.compile(r"[ -]*\w+(：)"),
+        "the colon '：' is none in YAML",
+        "write ': '",
+    ),
+    (
+        re.compile(r" *(-)[A-Za-z_]\w*:(?: |$)"),
+        "a space is missing after the dash",
+        "write '- ' before the key",
+    ),
+)
 _BEGINNING = re.compile(r" *(?P<dashes>(?:- +)*)(?=[^ #])")
 
 
@@ -539,6 +562,9 @@ def _explain_yaml_error(error: yaml.YAMLError, text: str, file: str) -> Fault:
         )
     context = str(getattr(error, "context", None) or "")
     begun = getattr(error, "context_mark", None)
+    if culprit := _find_culprit(lines, mark.line, begun.line if begun else mark.line):
+        row, column, message, hint = culprit
+        return Fault(Place(file, row + 1, column), "invalid-yaml", message, hint)
     if begun and (found := _explain_beginning(problem, context, begun, mark, lines)):
         column, message, hint = found
         return Fault(Place(file, begun.line + 1, column), "invalid-yaml", message, hint)
@@ -554,6 +580,20 @@ def _explain_yaml_error(error: yaml.YAMLError, text: str, file: str) -> Fault:
         message = _SECOND_DOCUMENT
     place = Place(file, mark.line + 1, mark.column + 1)
     return Fault(place, "invalid-yaml", message, _hint_for(problem))
+
+
+def _find_culprit(lines: list[str], row: int, begun: int) -> tuple[int, int, str, str] | None:
+    """Return row, column, message and hint of a sign that looks right, or None.
+
+    It may stand where parsing fails, where that which fails begins, or in the line above.
+    """
+    above = next((each for each in range(row - 1, -1, -1) if lines[each].strip()), row)
+    for each in sorted({row, begun, above}):
+        line = lines[each] if each < len(lines) else ""
+        for sign, message, hint in _CULPRITS:
+            if found := sign.match(line):
+                return each, found.start(1) + 1, message, hint
+    return None
 
 
 def _explain_beginning(
@@ -572,6 +612,8 @@ def _explain_beginning(
     if "scanning an alias" in context or "scanning an anchor" in context:
         return column, f"{sign!r} means something else in YAML", "put quotes around the whole value"
     if "parsing a flow" in context:
+        if sign == ",":
+            return column, "nothing stands before ','", "remove it, or write what is missing"
         at = f"before line {mark.line + 1}, column {mark.column + 1}"
         hint = f"look at what stands {at}, and put quotes around texts with signs"
         return column, f"{sign!r} is not closed, or a comma is missing", hint

@@ -15,7 +15,13 @@ from optabs.project import Project
 STEP_MS, DEBOUNCE_MS = 20, 200
 
 _LEFT_OUT = (*DefaultFilter.ignore_dirs, "_build", ".ruff_cache")
-_TEMPORARY = (*DefaultFilter.ignore_entity_patterns, r"^4913$", r"^\.goutputstream-", r"^#.*#$")
+_TEMPORARY = (
+    *DefaultFilter.ignore_entity_patterns,
+    r"^4913$",
+    r"^\.goutputstream-",
+    r"^#.*#$",
+    r"^sed\w{6}$",
+)
 
 Tell = Callable[[set[str]], None]
 
@@ -34,7 +40,7 @@ class ProjectFilter(DefaultFilter):
         if not file.is_relative_to(self._root) or any(map(file.is_relative_to, self._built)):
             return False
         inside = file.relative_to(self._root)
-        if any(part.startswith(".") for part in inside.parts[:-1]):
+        if any(part.startswith(".") for part in inside.parts):
             return False
         return super().__call__(change, str(inside))
 

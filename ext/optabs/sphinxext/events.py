@@ -298,6 +298,7 @@ def on_env_get_outdated(
 
 def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Wait for what runs, judge it, and name the pages whose evidence has changed."""
+    _clear_search(env)
     build = get_build(env)
     _wait(app, build)
     build.links.wait()
@@ -315,6 +316,17 @@ def on_env_updated(app: Sphinx, env: BuildEnvironment) -> list[str]:
     # If writing is interrupted, it is not known what they show.
     write_pages(file, {docname: known[docname] for docname in known.keys() - changed})
     return sorted(changed)
+
+
+def _clear_search(env: BuildEnvironment) -> None:
+    """Take pages that are gone out of the search.
+
+    Sphinx forgets their words, but keeps their entries of the general index, and then fails. Its
+    own builds begin without any; an environment that has been live has them.
+    """
+    entries: dict[str, object] = getattr(env, "_search_index_index_entries", {})
+    for docname in entries.keys() - env.found_docs:
+        del entries[docname]
 
 
 def list_outdated(app: Sphinx, build: Build) -> set[str]:

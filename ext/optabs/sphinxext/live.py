@@ -150,7 +150,9 @@ class LiveSite:
         )
 
     def rebuild(self) -> list[str]:
-        """Read what has changed, run its examples and write its pages; returns the pages.
+        """Read what has changed, run its examples and write its pages.
+
+        Returns the pages that are new, and those that are gone.
 
         Raises:
             Exception: whatever Sphinx raises; the site is of no use then.
@@ -176,7 +178,7 @@ class LiveSite:
             builder.copy_image_files()
         self._unpublished |= updated | removed
         self._warm_up()
-        return sorted(self._find_page(docname) for docname in written)
+        return sorted(self._find_page(docname) for docname in written | removed)
 
     def publish(self) -> list[str]:
         """Write all that depends on what has changed; returns the pages that differ.
@@ -184,8 +186,12 @@ class LiveSite:
         Only for a process that ends afterwards.
         """
         app, builder = self.app, self._builder
-        with (Path(app.doctreedir) / ENV_PICKLE_FILENAME).open("wb") as file:
+        # The next request ends this process anywhere; half an environment costs a whole build.
+        kept = Path(app.doctreedir) / ENV_PICKLE_FILENAME
+        new = kept.with_suffix(".new")
+        with new.open("wb") as file:
             pickle.dump(app.env, file, pickle.HIGHEST_PROTOCOL)
+        new.replace(kept)
         app.env.check_consistency()
         written = self._unpublished | list_outdated(app, self._build)
         written &= app.env.found_docs

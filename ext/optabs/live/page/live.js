@@ -72,7 +72,7 @@
     const own = messages.filter((each) => !ok || isOwn(each));
     const others = messages.filter((each) => ok && !isOwn(each));
     const idle = isOutdated ? "This page was built anew." : "";
-    tell(building ? "Building …" : ok ? idle : "The site cannot be built.", progress, own, others);
+    tell(building ? "Building …" : ok ? idle : "The site cannot be built.", building && progress, own, others);
     if (isOutdated) status.append(" ", makeButton("Load it", reload));
   };
 
@@ -140,6 +140,7 @@
     place.innerHTML = ran.html; // of the engine's own template
     if (ran.output) place.prepend(make("pre", { className: "optabs-output" }, make("samp", {}, ran.output)));
     for (const each of place.querySelectorAll("details")) each.open = true;
+    for (const each of place.querySelectorAll("pre")) each.tabIndex = 0; // it may have to be scrolled
   };
 
   const listDevices = (panel) => {
