@@ -80,6 +80,17 @@ def test_paths_narrow_the_catalogue(site: Any, tmp_path: Path) -> None:
     assert "Sin" in done.stdout
 
 
+def test_a_folder_below_conf_py_belongs_to_its_project(site: Any) -> None:
+    site.write("./conf.py", "")
+    site.write("./more/deep/note.md", "")
+    for below, path in (("ops", "add.yaml"), ("more/deep", "../../ops")):
+        command = site.prepare(["verify", path]) | {"cwd": site.folder / below}
+        done = subprocess.run(**command, capture_output=True, timeout=60, check=False)
+        assert "optabs: 1 verified" in done.stdout, done.stderr
+    assert [each.name for each in site.folder.rglob("_build")] == ["_build"]
+    assert (site.folder / "_build").is_dir()
+
+
 def test_an_op_in_a_file_that_was_not_read_is_no_fault(site: Any) -> None:
     site.edit("add", "category: Arithmetic", "see_also: [Sin]")
     site.write("sin", ADD.replace("Add", "Sin").replace("Plus", "Sine"))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 import optabs
-from optabs.cli.command import Commands, find_working_folder
+from optabs.cli.command import Commands, find_project_folder
 from optabs.project import open_project
 from optabs.repository import list_changed_entries
 
@@ -24,7 +24,7 @@ def add_changed(commands: Commands) -> None:
 
 
 def _list_changed(arguments: argparse.Namespace) -> int:
-    project = open_project(find_working_folder())
+    project = open_project(find_project_folder())
     code = [Path(optabs.__file__).resolve().parent]
     for path in list_changed_entries(project, arguments.commit, code):
         print(path.relative_to(project.root))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from optabs.catalog.json_schema import write_schema
-from optabs.cli.command import Commands, find_working_folder
+from optabs.cli.command import Commands, find_project_folder
 from optabs.formats import FOR_PROGRAMS, FORMATS, Findings
 from optabs.project import open_project
 
@@ -39,7 +39,7 @@ def add_check(commands: Commands) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    project = open_project(find_working_folder(), arguments.paths)
+    project = open_project(find_project_folder(), arguments.paths)
     registry = project.load_registry()
     rules = {"conventions": arguments.conventions}
     catalog, faults = project.check_catalog(registry, **rules)

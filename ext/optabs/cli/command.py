@@ -24,14 +24,21 @@ def select_frameworks(registry: Registry, arguments: argparse.Namespace) -> tupl
     return registry.select(os.environ.get("FRAMEWORKS"))
 
 
-def find_working_folder() -> Path:
-    """Return the working folder; raises OptabsError where it was removed."""
+def find_project_folder() -> Path:
+    """Return the folder of the project: the working folder, or one above it that has a `conf.py`.
+
+    Raises:
+        OptabsError: the working folder was removed.
+    """
     try:
-        return Path.cwd()
+        here = Path.cwd()
     except FileNotFoundError:
         raise OptabsError(
             "the working folder is not there any more", "change to a folder that exists"
         ) from None
+    if (here / "ops").is_dir():
+        return here
+    return next((each for each in (here, *here.parents) if (each / "conf.py").is_file()), here)
 
 
 def find_interpreter(text: str) -> Path:

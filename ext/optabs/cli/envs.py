@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from optabs.cli.command import Commands, find_working_folder, select_frameworks
+from optabs.cli.command import Commands, find_project_folder, select_frameworks
 from optabs.errors import OptabsError
 from optabs.project import open_project
 
@@ -38,7 +38,7 @@ def _make_environments(arguments: argparse.Namespace) -> int:
             "the newest releases would take the place of the pinned ones",
             "name another folder: OPTABS_ENVIRONMENTS=.environments-newest optabs envs --newest",
         )
-    project = open_project(find_working_folder())
+    project = open_project(find_project_folder())
     registry = project.load_registry()
     selected = select_frameworks(registry, arguments)
     specs = list_specs(registry.frameworks, selected, newest=arguments.newest)

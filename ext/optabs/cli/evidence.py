@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from optabs.cli.command import Commands, find_working_folder
+from optabs.cli.command import Commands, find_project_folder
 from optabs.curation import (
     State,
     Status,
@@ -38,7 +38,7 @@ def add_evidence(commands: Commands) -> None:
 
 
 def _add_evidence(arguments: argparse.Namespace) -> int:
-    project = open_project(find_working_folder())
+    project = open_project(find_project_folder())
     addition = add_files(arguments.files, project, project.load_registry())
     for fault in addition.refused:
         print(fault, file=sys.stderr)
@@ -50,7 +50,7 @@ def _add_evidence(arguments: argparse.Namespace) -> int:
 
 
 def _list_evidence(arguments: argparse.Namespace) -> int:
-    evidence, statuses, _ = _judge_evidence(open_project(find_working_folder()))
+    evidence, statuses, _ = _judge_evidence(open_project(find_project_folder()))
     others = [each for each in statuses if each.state is not State.CURRENT]
     for item in [*summarise_current(statuses), *others, *evidence.faults]:
         print(item)
@@ -59,7 +59,7 @@ def _list_evidence(arguments: argparse.Namespace) -> int:
 
 
 def _prune_evidence(arguments: argparse.Namespace) -> int:
-    project = open_project(find_working_folder())
+    project = open_project(find_project_folder())
     evidence, statuses, faults = _judge_evidence(project)
     if faults:
         raise OptabsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from optabs.cli.command import Commands, find_working_folder
+from optabs.cli.command import Commands, find_project_folder
 from optabs.errors import OptabsError
 from optabs.project import open_project
 
@@ -33,7 +33,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             f"{package} is not installed for {sys.executable}",
             "install what the live site needs: pip install 'optabs[live]'",
         ) from None
-    project = open_project(find_working_folder())
+    project = open_project(find_project_folder())
     if not (project.root / "conf.py").is_file():
         raise OptabsError(
             f"there is no conf.py in {project.root}", "run it in the folder of a Sphinx project"

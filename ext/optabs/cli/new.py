@@ -14,7 +14,7 @@ from optabs.catalog.model import Catalog, Entry
 from optabs.cli.command import (
     Commands,
     explain_writing,
-    find_working_folder,
+    find_project_folder,
     name_program,
     select_frameworks,
 )
@@ -58,7 +58,7 @@ def add_new(commands: Commands) -> None:
 
 
 def _draft(arguments: argparse.Namespace) -> int:
-    root = find_working_folder().resolve()
+    root = find_project_folder().resolve()
     into = (arguments.into or root / "ops").resolve()
     folders = _find_folders(root, into, is_named=arguments.into is not None)
     project = open_project(root, folders)

@@ -18,7 +18,7 @@ from optabs.cli.command import (
     choose_form,
     explain_writing,
     find_interpreter,
-    find_working_folder,
+    find_project_folder,
     select_frameworks,
 )
 from optabs.curation import export_lines, list_contradictions
@@ -147,7 +147,7 @@ def _check_device(registry: Registry, names: Iterable[str]) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
-    project = open_project(find_working_folder(), arguments.paths)
+    project = open_project(find_project_folder(), arguments.paths)
     registry = project.load_registry()
     selected = select_frameworks(registry, arguments)
     _check_device(registry, arguments.device)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from optabs.cli.command import Commands, find_interpreter, find_working_folder, select_frameworks
+from optabs.cli.command import Commands, find_interpreter, find_project_folder, select_frameworks
 from optabs.errors import OptabsError
 from optabs.project import open_project
 from optabs.run.cluster.connection import ask_workers
@@ -54,7 +54,7 @@ def _work(arguments: argparse.Namespace) -> int:
     # It needs `distributed`, which is there now.
     from optabs.run.cluster.worker import ShareService, find_offers, serve
 
-    project = open_project(find_working_folder())
+    project = open_project(find_project_folder())
     python: Path | None = arguments.python
     if python:
         compute_fingerprint(python)
