@@ -186,17 +186,19 @@ def list_differences(one: Path, other: Path) -> list[str]:
     return found
 
 
-def test_the_colours_that_a_theme_gives_to_code_stay(site, live):
-    """Sphinx writes its own first, and a theme over them last: a page between has wrong ones."""
+def test_styles_and_scripts_stay(site, live):
+    """Sphinx empties each before it writes it, and a theme its colours of code over Sphinx's."""
     site.write("scale", SCALE)
     with live() as engine:
         engine.build()
-        style = site.folder / "_build/html/_static/pygments.css"
-        style.write_text("the theme's")
+        static = site.folder / "_build/html/_static"
+        (static / "pygments.css").write_text("the theme's")
+        before = {file: file.stat().st_mtime_ns for file in static.rglob("*")}
+        assert static / "documentation_options.js" in before
         site.edit("scale", "category: Simple", "category: Harder")
         engine.build("ops/scale.yaml")
         engine.receive("published")
-        assert style.read_text() == "the theme's"
+        assert before == {file: file.stat().st_mtime_ns for file in static.rglob("*")}
 
 
 def test_new_and_removed_entries(site, live):

@@ -202,8 +202,8 @@ class LiveSite:
         )
         app.registry.css_files.clear()
         app.registry.js_files.clear()
-        # The colours of code are there; Sphinx's own would undo a theme's until the very end.
-        builder.create_pygments_style_file = lambda: None  # type: ignore[method-assign]
+        # These are there: another one of them starts the engine anew. Copying empties each first.
+        builder.copy_static_files = lambda: None  # type: ignore[method-assign]
         before = {docname: self._read_page(docname) for docname in written}
         builder.write((), written)
         builder.finish()
