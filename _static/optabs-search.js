@@ -14,4 +14,12 @@ document.addEventListener("DOMContentLoaded", () => {
     const others = results.filter((each) => !found.some(([page, full]) => each[0] === page && each[1] === full));
     return [...others, ...found.sort((one, other) => one[4] - other[4])];
   };
+
+  // What is shown of a page begins with what it says, not with its frame.
+  const toText = Search.htmlToText;
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    for (const each of page.querySelectorAll("[role=main] :is(nav, h1, .optabs-signature)")) each.remove();
+    return toText(page.documentElement.outerHTML, anchor);
+  };
 });

@@ -60,6 +60,13 @@ def test_part_of_a_name_is_not_what_a_method_is_called(open_page):
     assert "undulation" not in links.all_inner_texts()
 
 
+def test_what_is_shown_of_a_page_is_what_it_says(open_page):
+    page = search(open_page, "add")
+    page.wait_for_selector("ul.search p.context")
+    for shown in page.locator("ul.search p.context").all_inner_texts():
+        assert "MarkdownJSONYAML" not in shown
+
+
 def test_page_of_no_address_leads_on(open_page, address):
     page = open_page("404.html")
     page.evaluate("history.replaceState(null, '', '/a/b/c')")
