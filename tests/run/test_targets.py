@@ -91,7 +91,7 @@ def test_identity_is_stable_and_follows_what_matters(
     shutil.copytree(registry.frameworks["fake"].folder, folder / "fake")
 
     def identify(root: Path = environments) -> str | None:
-        targets_module._hash_file.cache_clear()
+        targets_module.forget_texts()
         return find(load_registry([folder]), root, ("fake",))["fake"].identity
 
     assert identify() == before
