@@ -81,7 +81,7 @@ The sum $x + y$; see [`Sine`](../sine.md). It is "quick" & <short>.
 - Verdict: verified
 - API: [`fakeframework.add`](https://fake.invalid/fakeframework/add.html)
 - Strategy: Direct mapping
-- Arguments: `y` is dropped
+- Arguments: `x`, `y` is dropped
 
 ### Mind the gain
 
@@ -182,8 +182,10 @@ def test_data_of_an_op(site):
     for key, variant in own["variants"].items():
         assert data["variants"][key].items() >= variant.items()
     fake = data["variants"]["fake"]
+    # The signature has an `x`; of `y` the entry says what becomes of it.
     assert fake["mapping"] == [
-        {"standard": "y", "framework": None, "change": "dropped", "value": None}
+        {"standard": "x", "framework": "x", "change": "same", "value": None},
+        {"standard": "y", "framework": None, "change": "dropped", "value": None},
     ]
     assert fake["examples"]["plain"].endswith("result = ff.add(x, y)\n")
     assert data["signature"] == "Mix(x: List<Tensor>, y=1.0) -> Tensor"
