@@ -74,7 +74,7 @@ bench: $(VENV)/installed ## measure what Optabs costs, as ratios
 	@$(RUN) bench/execute.py
 	@$(RUN) bench/render.py
 	@$(RUN) bench/live.py
-	$(call next,README.md and guide/checks.md, site.md, live.md quote these figures)
+	$(call next,README.md and guide/checks.md and guide/site.md and guide/live.md quote these figures)
 
 mutation: $(VENV)/installed-mutation ## count the faults that the tests of comparing and judging notice
 	@echo "optabs: making faults, one at a time, and counting those that tests notice"
