@@ -26,7 +26,8 @@ def check_adapter(file: Path) -> None:
     Raises:
         CatalogError: it does not, or is no Python.
     """
-    bound = find_bound_names(_read(file))
+    imports = _read_imports(file)
+    bound = find_bound_names(file.read_text(encoding="utf-8"))
     faults = [
         Fault(
             Place(str(file)),
@@ -37,8 +38,8 @@ def check_adapter(file: Path) -> None:
         for name, signature in _FUNCTIONS.items()
         if name not in bound
     ]
-    for source in list_sources(file):
-        for node, found in _find_imports(source, file):
+    for source, listed in imports.items():
+        for node, found in listed:
             if found is None:
                 name = "." * node.level + (node.module or "")
                 fault = Fault(
@@ -58,16 +59,26 @@ def list_sources(file: Path) -> list[Path]:
     Raises:
         CatalogError: one of them is no Python.
     """
-    sources = [file]
+    return [*_read_imports(file)]
+
+
+_Import = tuple[ast.ImportFrom, Path | None]
+"""A relative import, and the file that the worker would find."""
+
+
+def _read_imports(adapter: Path) -> dict[Path, list[_Import]]:
+    """Return the files of an adapter, itself first, each with its relative imports."""
+    imports: dict[Path, list[_Import]] = {}
+    sources = [adapter]
     for source in sources:  # which grows meanwhile
-        found = {path for _, path in _find_imports(source, file) if path}
+        imports[source] = [*_find_imports(source, adapter)]
+        found = {path for _, path in imports[source] if path}
         sources += sorted(found - {*sources})
-    return sources
+    return imports
 
 
-def _find_imports(source: Path, adapter: Path) -> Iterator[tuple[ast.ImportFrom, Path | None]]:
-    """Yield the relative imports of a file, each with the file that the worker would find."""
-    for node in ast.walk(parse_module(_read(source))):
+def _find_imports(source: Path, adapter: Path) -> Iterator[_Import]:
+    for node in ast.walk(_parse(source)):
         if isinstance(node, ast.ImportFrom) and node.level:
             roots = [source.parent] if node.level == 1 else [adapter.parent.parent, BUILT_IN]
             module = (node.module or "").replace(".", "/")
@@ -80,17 +91,15 @@ def _find_imports(source: Path, adapter: Path) -> Iterator[tuple[ast.ImportFrom,
                 yield node, next(filter(Path.is_file, files), None)
 
 
-def _read(file: Path) -> str:
-    """Return the text of a file of Python.
+def _parse(file: Path) -> ast.Module:
+    """Return the syntax tree of a file of Python.
 
     Raises:
         CatalogError: it is none.
     """
     try:
-        text = file.read_text(encoding="utf-8")
-        parse_module(text)
+        return parse_module(file.read_text(encoding="utf-8"))
     except (BadCode, UnicodeDecodeError) as error:
         at = Place(str(file), (getattr(error, "row", None) or 0) + 1)
         fault = Fault(at, "bad-python", f"this is no Python: {error}", "mend the code")
         raise CatalogError([fault]) from error
-    return text

@@ -48,12 +48,6 @@ def rename_key(document: YamlDocument, path: KeyPath, name: str) -> Edit | None:
     return Edit(start, start + len(key), name) if document.text.startswith(key, start) else None
 
 
-def replace_value(document: YamlDocument, path: KeyPath, text: str) -> Edit | None:
-    """Return the edit that writes the single value at `path` otherwise."""
-    source = document.find_source(path)
-    return Edit(source.start, source.start + len(source.raw), text) if source else None
-
-
 def strip_lines(document: YamlDocument) -> Iterator[Edit]:
     """Yield the edits that remove the space at the ends of lines."""
     for found in re.finditer(r"[ \t]+(?=\r?\n|\Z)", document.text):

@@ -35,15 +35,14 @@ def find_gradient_problem(case: Case, standard: Collection[str]) -> tuple[str, s
     if len(case.expect) != 1:
         names = ", ".join(case.result_names)
         return f"the case has the results {names}", "a gradient is that of a lone result"
-    computed = [*case.expect, *(each for item in case.differences for each in item.expect)]
-    if any(expected.distribution for expected in computed):
+    if any(expected.distribution for expected in case.all_expected):
         return "the result is random", "remove `grad`: draws have no gradient to compare with"
-    if any(expected.expr is None for expected in computed):
+    if any(expected.expr is None for expected in case.all_expected):
         return (
             "a gradient needs an expression: a literal oracle cannot be differentiated",
             "write `expect` as a NumPy expression over the inputs",
         )
-    dtypes = [expected.dtype for expected in computed if expected.dtype]
+    dtypes = [expected.dtype for expected in case.all_expected if expected.dtype]
     dtypes += [dtype for item in case.differences for dtype in item.dtype.values()]
     for dtype in dtypes:
         if dtype not in FLOATS:

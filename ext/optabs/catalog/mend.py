@@ -22,14 +22,12 @@ from optabs.catalog.conventions import (
     list_entries,
     list_kinds,
     list_orders,
-    list_records,
 )
 from optabs.catalog.edits import (
     Edit,
     apply_edits,
     order_keys,
     rename_key,
-    replace_value,
     select_disjoint,
     strip_lines,
 )
@@ -139,10 +137,11 @@ def _select_good(document: YamlDocument, fixes: Fixes, edits: Sequence[Edit]) ->
 def find_fixes(document: YamlDocument, conventions: Conventions | None) -> Iterator[Fix]:
     """Yield a fix for each fault that has one right answer."""
     for path, entry in list_entries(document.data):
-        for at, record, data in list_records(OP, entry, path):
-            yield from _find_spelling(document, at, record, data)
         for at, kind, value in list_kinds(OP, entry, path):
-            yield from _find_writing(document, at, kind, value)
+            if isinstance(kind, Record) and isinstance(value, dict):
+                yield from _find_spelling(document, at, kind, value)
+            else:
+                yield from _find_writing(document, at, kind, value)
         if conventions is None:
             continue
         for at, code, keys, wanted in list_orders(path, entry, conventions.order):
@@ -184,12 +183,12 @@ def _find_spelling(
 def _find_writing(document: YamlDocument, path: KeyPath, kind: Kind, value: Any) -> Iterator[Fix]:
     """Yield a fix for a single value that would be right if it were written otherwise."""
     source = document.find_source(path)
-    if source is None or _list_faults(kind, value, path) == set():
+    if source is None or not _list_faults(kind, value, path):
         return
     text = _write_otherwise(kind, value, source.raw)
-    edit = replace_value(document, path, text) if text else None
-    if text is None or edit is None:
+    if not text:
         return
+    edit = Edit(source.start, source.start + len(source.raw), text)
     written = parse_yaml(text.encode(), document.file).data
     if not _list_faults(kind, written, path):
         names = [part for part in path if isinstance(part, str)]
@@ -227,21 +226,25 @@ def _try_fixes(document: YamlDocument, fixes: Fixes, edits: Sequence[Edit]) -> Y
     changed = parse_yaml(text.encode(), document.file)
     wanted = document.data
     chosen = [fix for edit in edits for fix in fixes[edit]]
-    writings = [(*fix.written, None) for fix in chosen if fix.written]
-    renames = [(fix.renamed[0], None, fix.renamed[1]) for fix in chosen if fix.renamed]
+    writings = [fix.written for fix in chosen if fix.written]
+    renames = [fix.renamed for fix in chosen if fix.renamed]
     if writings or renames:
         wanted = deepcopy(wanted)
+        for path, value in writings:
+            _find_around(wanted, path)[path[-1]] = value
         # Names last and from the inside out, so that paths hold.
-        for path, value, name in [*writings, *sorted(renames, key=lambda each: -len(each[0]))]:
-            around = wanted
-            for part in path[:-1]:
-                around = around[part]
-            if name is None:
-                around[path[-1]] = value
-            else:
-                around[name] = around.pop(path[-1])
+        for path, name in sorted(renames, key=lambda rename: -len(rename[0])):
+            around = _find_around(wanted, path)
+            around[name] = around.pop(path[-1])
     is_same = _write_data(changed.data) == _write_data(wanted)
     return changed if is_same and len(changed.faults) <= len(document.faults) else None
+
+
+def _find_around(data: Any, path: KeyPath) -> Any:
+    """Return the mapping or list that holds what stands at `path`."""
+    for part in path[:-1]:
+        data = data[part]
+    return data
 
 
 def _write_data(data: Any) -> str:

@@ -206,6 +206,12 @@ class Case:
         return tuple(expected.name for expected in self.expect)
 
     @property
+    def all_expected(self) -> tuple[Expected, ...]:
+        """What is expected of results, also where frameworks differ by declaration."""
+        own = (expected for item in self.differences for expected in item.expect)
+        return (*self.expect, *own)
+
+    @property
     def is_random(self) -> bool:
         """Whether a result is random: then frameworks draw other values."""
         return any(expected.distribution for expected in self.expect)

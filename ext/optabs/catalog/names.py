@@ -43,8 +43,7 @@ def find_name_faults(op: Op) -> Iterator[Fault]:
 
 
 def _check_oracle(case: Case, names: Collection[str]) -> Iterator[Fault]:
-    own = [each for item in case.differences for each in item.expect]
-    for expected in (*case.expect, *own):
+    for expected in case.all_expected:
         if expected.expr is None:
             continue
         needed = find_free_names(f"(\n{expected.expr.strip()}\n)")
@@ -61,15 +60,14 @@ def _check_oracle(case: Case, names: Collection[str]) -> Iterator[Fault]:
 def _check_inputs(op: Op, case: Case) -> Iterator[Fault]:
     """Yield a fault for each input that no call, no code and no oracle uses."""
     names = [each.name for each in op.parameters]
-    own = [each for item in case.differences for each in item.expect]
     examples = [variant.find_own_example(case) for variant in op.variants.values()]
     texts = [
         *(each.text for each in examples if each),
         *(each.spec.source for each in case.inputs if isinstance(each.spec, CodeInput)),
-        *(each.expr for each in (*case.expect, *own) if each.expr),
+        *(each.expr for each in case.all_expected if each.expr),
     ]
     for item in case.inputs if names else ():
-        if item.name not in names and not any(_mentions(text, item.name) for text in texts):
+        if item.name not in names and not any(_find_name(item.name, text) for text in texts):
             yield Fault(
                 item.place,
                 "unused-input",
@@ -78,13 +76,13 @@ def _check_inputs(op: Op, case: Case) -> Iterator[Fault]:
             )
 
 
-def _mentions(text: str, name: str) -> bool:
-    """Whether a name stands in some code."""
-    return re.search(rf"(?<![\w.]){re.escape(name)}\b", text) is not None
+def _find_name(name: str, text: str) -> re.Match[str] | None:
+    """Return where a name first stands in some code."""
+    return re.search(rf"(?<![\w.]){re.escape(name)}\b", text)
 
 
 def _find_place(expected: Expected, name: str) -> Place:
-    found = re.search(rf"(?<![\w.]){name}\b", expected.expr or "")
+    found = _find_name(name, expected.expr or "")
     if expected.text is None or found is None:
         return expected.place
     before = found.string[: found.start()]

@@ -48,6 +48,7 @@ from sphinx.util.parallel import SerialTasks
 
 from optabs.background import Background, Work
 from optabs.errors import Fault, OptabsError
+from optabs.export import replace_file
 from optabs.ledger import Ledger
 from optabs.live.engine import RESTART
 from optabs.plan import Plan
@@ -187,11 +188,8 @@ class LiveSite:
         """
         app, builder = self.app, self._builder
         # The next request ends this process anywhere; half an environment costs a whole build.
-        kept = Path(app.doctreedir) / ENV_PICKLE_FILENAME
-        new = kept.with_suffix(".new")
-        with new.open("wb") as file:
-            pickle.dump(app.env, file, pickle.HIGHEST_PROTOCOL)
-        new.replace(kept)
+        environment = pickle.dumps(app.env, pickle.HIGHEST_PROTOCOL)
+        replace_file(Path(app.doctreedir) / ENV_PICKLE_FILENAME, environment)
         app.env.check_consistency()
         written = self._unpublished | list_outdated(app, self._build)
         written &= app.env.found_docs
